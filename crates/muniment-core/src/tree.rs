@@ -1,0 +1,85 @@
+//! Append-only Merkle trees in the shape of RFC 9162 2.1, and how they grow.
+
+use crate::{Hash, Suite, Tree, TreeSize};
+
+/// The right edge of a growing tree: the roots of its complete subtrees, largest first ("compact range").
+///
+/// A tree of size n has one peak per bit set in n (RFC 9162 2.1.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frontier {
+    suite: Suite,
+    tree: Tree,
+    size: u64,
+    peaks: Vec<Hash>,
+}
+
+impl Frontier {
+    /// An empty tree.
+    #[must_use]
+    pub const fn new(suite: Suite, tree: Tree) -> Self {
+        Self { suite, tree, size: 0, peaks: Vec::new() }
+    }
+
+    /// A tree of `size` leaves, whose peaks are read from `peak(level, index)`, the root of the complete subtree of
+    /// 2^level leaves at position `index`.
+    ///
+    /// # Errors
+    /// What `peak` answers.
+    pub fn open<E>(
+        suite: Suite,
+        tree: Tree,
+        size: TreeSize,
+        mut peak: impl FnMut(u8, u64) -> Result<Hash, E>,
+    ) -> Result<Self, E> {
+        let mut peaks = Vec::new();
+        for level in (0..64_u8).rev().filter(|level| size.0 >> level & 1 == 1) {
+            // Leaves left of this peak are the bits above `level`.
+            peaks.push(peak(level, (size.0 >> level) - 1)?);
+        }
+        Ok(Self { suite, tree, size: size.0, peaks })
+    }
+
+    /// Number of leaves.
+    #[must_use]
+    pub const fn size(&self) -> TreeSize {
+        TreeSize(self.size)
+    }
+
+    /// Appends a leaf hash and reports each complete subtree that it finishes, the leaf itself first: `(level, index,
+    /// hash)`.
+    pub fn push(&mut self, leaf: Hash, mut completed: impl FnMut(u8, u64, Hash)) {
+        let (mut hash, mut index) = (leaf, self.size);
+        completed(0, index, hash);
+        for level in 1..=64_u8 {
+            if index & 1 == 0 {
+                break;
+            }
+            let left = self.peaks.pop().expect("a set bit of the size has its peak");
+            hash = self.suite.node(self.tree, &left, &hash);
+            index >>= 1;
+            completed(level, index, hash);
+        }
+        self.peaks.push(hash);
+        self.size += 1;
+    }
+
+    /// Root of the tree as it is (RFC 9162 2.1.1).
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        let mut peaks = self.peaks.iter().rev();
+        let Some(smallest) = peaks.next() else {
+            return self.suite.empty(self.tree);
+        };
+        peaks.fold(*smallest, |right, left| self.suite.node(self.tree, left, &right))
+    }
+}
+
+/// Root over leaf hashes held in memory (RFC 9162 2.1.1).
+#[must_use]
+pub fn root_of(suite: Suite, tree: Tree, leaves: impl IntoIterator<Item = Hash>) -> Hash {
+    let mut frontier = Frontier::new(suite, tree);
+    for leaf in leaves {
+        frontier.push(leaf, |_, _, _| ());
+    }
+    frontier.root()
+}
