@@ -10,11 +10,17 @@
 
 pub mod admission;
 pub mod batch;
+pub mod checkpoint;
+pub mod cosignature;
 pub mod derived;
 pub mod digest;
+pub mod founding;
 pub mod keys;
 mod kind;
 pub mod limits;
+mod lines;
+pub mod members;
+pub mod note;
 mod numbers;
 pub mod reader;
 mod reason;

@@ -2,6 +2,9 @@
 
 use crate::{Hash, Suite, Tree, TreeSize};
 
+/// The largest tree size that anything here accepts: 2^62, so that no sum of sizes overflows.
+pub const TREE_SIZE_MAX: u64 = 1 << 62;
+
 /// The right edge of a growing tree: the roots of its complete subtrees, largest first ("compact range").
 ///
 /// A tree of size n has one peak per bit set in n (RFC 9162 2.1.2).
