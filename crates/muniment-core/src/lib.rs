@@ -15,6 +15,7 @@ pub mod cosignature;
 pub mod derived;
 pub mod digest;
 pub mod founding;
+pub mod index;
 pub mod keys;
 mod kind;
 pub mod limits;

@@ -1,9 +1,33 @@
-//! Append-only Merkle trees in the shape of RFC 9162 2.1, and how they grow.
+//! Append-only Merkle trees in the shape of RFC 9162 2.1: how they grow, their proofs, and how those are verified.
+
+mod memory;
+mod prove;
+mod verify;
+
+pub use memory::{MemoryTree, MissingNode};
+pub use prove::{HashReader, ProveError};
+pub use verify::ProofError;
 
 use crate::{Hash, Suite, Tree, TreeSize};
 
 /// The largest tree size that anything here accepts: 2^62, so that no sum of sizes overflows.
 pub const TREE_SIZE_MAX: u64 = 1 << 62;
+
+/// A tree of one domain at one size: what proofs are made for, and verified against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeAt {
+    /// The ledger's suite.
+    pub suite: Suite,
+    /// Which of the ledger's trees.
+    pub tree: Tree,
+    /// Number of leaves, at most [`TREE_SIZE_MAX`].
+    pub size: TreeSize,
+}
+
+/// The largest power of two below `count`, which is at least 2: where RFC 9162 2.1.1 splits.
+const fn split(count: u64) -> u64 {
+    1 << (u64::BITS - 1 - (count - 1).leading_zeros())
+}
 
 /// The right edge of a growing tree: the roots of its complete subtrees, largest first ("compact range").
 ///
