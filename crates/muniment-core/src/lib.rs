@@ -10,11 +10,13 @@
 
 pub mod admission;
 pub mod batch;
+pub mod canonical;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod derived;
 pub mod digest;
 pub mod founding;
+pub mod identifier;
 pub mod index;
 pub mod keys;
 mod kind;
@@ -23,10 +25,14 @@ mod lines;
 pub mod members;
 pub mod note;
 mod numbers;
+pub mod personal_data;
 pub mod reader;
 mod reason;
+pub mod record;
+mod shape;
 mod stub;
 mod suite;
+pub mod terms;
 pub mod tree;
 mod verdict;
 
@@ -43,6 +49,7 @@ pub use numbers::{
     UnixMillis,
 };
 pub use reason::Reason;
+pub use record::RecordError;
 pub use stub::{Stub, StubError};
 pub use suite::{Hash, HashSuite, Suite, Tree};
 pub use verdict::{Flag, Verdict};
