@@ -76,7 +76,7 @@ pub enum RowFault {
     #[error("a value that the table `values` in the mapping does not list")]
     NotListed,
     /// A mapped record that the ledger's own checks refuse.
-    #[error("the record would be refused: {0}")]
+    #[error("the ledger would refuse it: {0}")]
     Refused(String),
 }
 

@@ -16,7 +16,7 @@ mod reports;
 mod violation;
 
 use muniment_core::v1::record::Body;
-use muniment_core::v1::{AccessExecuted, Leaf, Outcome, Record, Stream, Time};
+use muniment_core::v1::{AccessExecuted, Actor, Leaf, Outcome, Record, Side, Stream, Time};
 use muniment_core::{BureauNumber, LeafIndex, LedgerId, UnixMillis};
 
 pub use place::{CITIES, City, credit_code};
@@ -121,6 +121,7 @@ impl Traffic {
                 Cited::None => None,
             };
             let mut submission = self.submission(report.city, Body::AccessExecuted(access));
+            submission.record.actor = Some(Actor { system: self.reporter(report), ..Actor::default() });
             submission.record.occurred_at = Some(Time { unix_ms: report.occurred_at.0, precision: 0 });
             let id = stream_name(report.city, self.options.seed);
             submission.record.stream = Some(Stream { id, sequence: report.sequence });
@@ -145,6 +146,14 @@ impl Traffic {
             request_bytes: report.request_bytes,
             response_bytes: report.rows * 240,
             ..AccessExecuted::default()
+        }
+    }
+
+    /// The department whose system reports.
+    fn reporter(&self, report: &Report) -> String {
+        match report.side {
+            Side::Consumer => report.consumer.identifier(),
+            Side::Provider | Side::Unspecified => self.plan.data_sets[report.data_set].provider.identifier(),
         }
     }
 

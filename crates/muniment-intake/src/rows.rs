@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 use muniment_core::v1::{Record, Stream};
-use muniment_core::{BureauNumber, LeafIndex, LedgerId};
+use muniment_core::{BureauNumber, LeafIndex, LedgerId, record};
 
 use crate::cell::Cells;
 use crate::error::{FileError, IntakeError, RowError, RowFault};
@@ -35,13 +35,15 @@ pub struct Import {
     pub citations: BTreeMap<String, LeafIndex>,
 }
 
-/// One row's record, as `muniment_core::record::encode` takes it.
+/// One row's record, which passed every check that needs no ledger state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Number of the row, from 1. The record's stream sequence is one less.
     pub number: u64,
     /// The record: stream = the file's name, sequence = the row's position.
     pub record: Record,
+    /// Its canonical bytes, to be submitted.
+    pub bytes: Vec<u8>,
 }
 
 /// The records of one file, in its order, with bounded memory.
@@ -85,15 +87,16 @@ impl Rows {
         (self.bytes_read.load(Ordering::Relaxed), self.bytes_total)
     }
 
-    fn record(&self, number: u64, cells: &Cells) -> Result<Row, RowError> {
-        let mut record = self
-            .mapping
-            .record(cells, &self.import.citations)
-            .map_err(|(field, fault)| RowError { file: self.file.clone(), row: number, field, fault })?;
+    fn row(&self, number: u64, cells: &Cells) -> Result<Row, RowError> {
+        let bad = |field, fault| RowError { file: self.file.clone(), row: number, field, fault };
+        let mapped = self.mapping.record(cells, &self.import.citations);
+        let mut record = mapped.map_err(|(field, fault)| bad(field, fault))?;
         record.ledger_id = self.import.ledger_id.0.to_vec();
         record.submitter = self.import.submitter.0;
         record.stream = Some(Stream { id: self.file.clone(), sequence: number - 1 });
-        Ok(Row { number, record })
+        let bytes = record::encode(&record)
+            .map_err(|refused| bad(Some(refused.field), RowFault::Refused(refused.detail)))?;
+        Ok(Row { number, record, bytes })
     }
 }
 
@@ -109,7 +112,7 @@ impl Iterator for Rows {
                 self.ended = true;
                 None
             }
-            Ok(Some(Ok(cells))) => Some(self.record(self.reader.row, &cells).map_err(IntakeError::Row)),
+            Ok(Some(Ok(cells))) => Some(self.row(self.reader.row, &cells).map_err(IntakeError::Row)),
             Ok(Some(Err(fault))) => {
                 let row = self.reader.row;
                 Some(Err(RowError { file: self.file.clone(), row, field: None, fault }.into()))

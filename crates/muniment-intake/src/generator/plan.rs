@@ -105,12 +105,8 @@ impl Plan {
         let data_sets: Vec<_> = (0..sets)
             .map(|rank| {
                 let provider = Department::draw(random, &by_inhabitants);
-                let code = format!(
-                    "catalogue:{}/{:02}/{:05}",
-                    CITIES[provider.city].region,
-                    provider.number + 1,
-                    rank + 1
-                );
+                let region = CITIES[provider.city].region;
+                let code = format!("catalogue:3{region}{:02}/{}", provider.number + 1, rank + 1);
                 DataSet { code, provider, rank }
             })
             .collect();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muniment_core::v1::record::Body;
 use muniment_core::v1::{AccessExecuted, Record, Side};
-use muniment_core::{LeafIndex, LedgerId, UnixMillis};
+use muniment_core::{LeafIndex, LedgerId, UnixMillis, record};
 use muniment_intake::generator::{CITIES, Options, Submission, Traffic, Violation};
 
 const UNTIL: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -114,6 +114,16 @@ fn what_is_injected_is_what_is_wrong_and_nothing_else() {
         }
         assert!(expected.is_empty(), "seed {seed}: listed but not there: {expected:?}");
         assert_eq!(traffic.injected().len(), 5 * Violation::ALL.len(), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_record_passes_the_ledgers_own_checks() {
+    for seed in 0..4 {
+        let (decisions, accesses) = all(&traffic(seed));
+        for Submission { record, .. } in decisions.iter().chain(&accesses) {
+            record::encode(record).unwrap_or_else(|error| panic!("seed {seed}: {error}: {record:?}"));
+        }
     }
 }
 

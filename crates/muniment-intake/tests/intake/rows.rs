@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use muniment_core::v1::record::Body;
 use muniment_core::v1::{Leaf, Outcome, Precision, Side, Time};
-use muniment_core::{BureauNumber, LeafIndex, LedgerId};
+use muniment_core::{BureauNumber, LeafIndex, LedgerId, record};
 use muniment_intake::{FileError, Import, IntakeError, Mapping, Row, RowError, RowFault, Rows, count_rows};
 
 const XROAD: &str = include_str!("../../../../mappings/xroad-opmon.toml");
@@ -20,7 +20,11 @@ kind = "access_executed"
 row_bytes_max = 64
 [record]
 occurred_at = { field = "day", unit = "s", precision = "day" }
+actor.system = { constant = "xroad:DEV/ORG/1" }
 [body]
+provider = { constant = "xroad:DEV/ORG/1" }
+consumer = { constant = "xroad:DEV/ORG/2" }
+data_set = { constant = "catalogue:307009001/15" }
 side = { constant = "provider" }
 exchange = { field = "id" }
 rows = [{ field = "rows", optional = true }, { constant = 1 }]
@@ -72,7 +76,8 @@ fn an_xroad_row_becomes_an_access_with_its_place_in_the_file() {
     assert_eq!(record.ledger_id, [9; 32]);
     assert_eq!(record.occurred_at, Some(Time { unix_ms: 1_603_802_102_192, precision: 0 }));
     assert_eq!(record.stream.as_ref().map(|s| (s.id.as_str(), s.sequence)), Some(("opmon.jsonl", 0)));
-    assert_eq!(record.actor.as_ref().map(|actor| actor.terminal.as_str()), Some("ss2"));
+    let actor = record.actor.as_ref().unwrap();
+    assert_eq!((actor.system.as_str(), actor.terminal.as_str()), ("xroad:DEV/ORG/1234567-8/TEST", "ss2"));
     let Some(Body::AccessExecuted(access)) = &record.body else { panic!("{record:?}") };
     assert_eq!(access.side(), Side::Provider);
     assert_eq!(access.outcome(), Outcome::Succeeded);
@@ -86,7 +91,7 @@ fn an_xroad_row_becomes_an_access_with_its_place_in_the_file() {
     let Some(Body::AccessExecuted(access)) = &rows[1].record.body else { panic!("{rows:?}") };
     assert_eq!(rows[1].record.stream.as_ref().map(|stream| stream.sequence), Some(1));
     assert_eq!(access.side(), Side::Consumer);
-    assert_eq!(access.data_set, "xroad:DEV/ORG/1234567-8/getData");
+    assert_eq!(access.data_set, "xroad:DEV/ORG/1234567-8//getData");
     assert_eq!(access.authorisation, None);
     assert_eq!(access.request_bytes, 1847);
 }
@@ -124,7 +129,7 @@ fn a_bad_row_is_a_typed_error_and_costs_no_other_row() {
     let folder = tempfile::tempdir().unwrap();
     let good = xroad_line("Client", "RestTest", "");
     let long = xroad_line("Client", "RestTest", &format!(r#","note":"{}""#, "x".repeat(70_000)));
-    let bad: [(Vec<u8>, Option<&str>, RowFault); 10] = [
+    let bad: [(Vec<u8>, Option<&str>, RowFault); 11] = [
         (b"{\"a\":1".to_vec(), None, RowFault::NotAnObject { what: "the line ends within it", column: 6 }),
         (b"{\"a\":tru}".to_vec(), None, RowFault::NotAnObject { what: "syntax error", column: 9 }),
         (
@@ -155,6 +160,11 @@ fn a_bad_row_is_a_typed_error_and_costs_no_other_row() {
             Some("securityServerType"),
             RowFault::NotListed,
         ),
+        (
+            good.replace("54ae525b", &"5".repeat(129)).into_bytes(),
+            Some("body.access_executed.exchange"),
+            RowFault::Refused("has 129 bytes, at most 128 are allowed".into()),
+        ),
     ];
     let mut content = Vec::new();
     for (line, _, _) in &bad {
@@ -174,7 +184,7 @@ fn a_bad_row_is_a_typed_error_and_costs_no_other_row() {
         let next = pair[1].as_ref().unwrap();
         assert_eq!(next.record.stream.as_ref().unwrap().sequence, row, "{next:?}");
     }
-    assert_eq!(count_rows(&path, &Mapping::parse("m", XROAD).unwrap()).unwrap(), 20);
+    assert_eq!(count_rows(&path, &Mapping::parse("m", XROAD).unwrap()).unwrap(), 22);
 }
 
 #[test]
@@ -282,6 +292,9 @@ fn every_row_of_the_real_xroad_file_is_mapped() {
     };
     let rows: Vec<_> = read(&path, XROAD).into_iter().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 5_230);
+    for row in &rows {
+        assert_eq!(record::decode(&row.bytes, Some(&import().ledger_id)), Ok(row.record.clone()));
+    }
     let cited = rows.iter().filter(|row| match &row.record.body {
         Some(Body::AccessExecuted(access)) => access.authorisation.is_some(),
         _ => false,
