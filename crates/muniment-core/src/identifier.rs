@@ -18,10 +18,10 @@ const PROVINCES: [u8; 34] = [
     11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53, 54,
     61, 62, 63, 64, 65, 71, 81, 82,
 ];
-/// Digits of a catalogue code's classification: class 1, item 2, entry 3, then a detail of any length.
-const CLASSIFICATION_DIGITS: std::ops::RangeInclusive<usize> = 6..=20;
-/// Digits of a catalogue code's sequence.
-const SEQUENCE_DIGITS_MAX: usize = 12;
+/// Parts of a catalogue code. Nationally a classification and a sequence; provinces add levels of their own.
+const CATALOGUE_PARTS: std::ops::RangeInclusive<usize> = 2..=4;
+/// Digits of one part of a catalogue code.
+const CATALOGUE_PART_DIGITS: std::ops::RangeInclusive<usize> = 1..=20;
 
 /// An identifier that passed its scheme's check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,8 +84,7 @@ pub enum IdentifierError {
     RegionCounty,
     /// A catalogue code of another form.
     #[error(
-        "catalogue code must be a classification of 6 to 20 digits, not starting with 0, a slash, and a sequence of \
-         1 to {SEQUENCE_DIGITS_MAX} digits, such as catalogue:307009001/15"
+        "catalogue code must be 2 to 4 parts of 1 to 20 digits, joined by slashes, such as catalogue:307009001/15"
     )]
     CatalogueCode,
     /// An X-Road path of another form.
@@ -143,7 +142,7 @@ impl<'a> Identifier<'a> {
         match scheme {
             "uscc" => check_credit_code(value, offset)?,
             "gbt2260" => check_region(value, offset)?,
-            "catalogue" => check_catalogue_code(value)?,
+            "catalogue" => check_catalogue_code(value, offset)?,
             "xroad" => check_xroad_path(value, offset)?,
             _ => check_other(scheme, value, offset)?,
         }
@@ -192,9 +191,9 @@ fn check_credit_code(value: &str, offset: usize) -> Result<(), IdentifierError> 
     }
     let code: &[u8; USCC_LENGTH] =
         bytes.try_into().map_err(|_| IdentifierError::CreditCodeLength { found: bytes.len() })?;
-    let (first_17, last) = code.split_first_chunk().expect("17 of 18 bytes");
+    let (first_17, last) = code.split_first_chunk().expect("a chunk of 17 is within 18 bytes");
     let expected = credit_code_check(first_17).expect("all characters are of the alphabet, as checked above");
-    if [expected] != [char::from(last[0])] {
+    if char::from(last[0]) != expected {
         return Err(IdentifierError::CreditCodeCheck { expected });
     }
     Ok(())
@@ -215,16 +214,14 @@ fn check_region(value: &str, offset: usize) -> Result<(), IdentifierError> {
     Ok(())
 }
 
-fn check_catalogue_code(value: &str) -> Result<(), IdentifierError> {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some((classification, sequence)) = value.split_once('/') else {
-        return Err(IdentifierError::CatalogueCode);
-    };
-    let classified = digits(classification)
-        && CLASSIFICATION_DIGITS.contains(&classification.len())
-        && !classification.starts_with('0');
-    let numbered = digits(sequence) && (1..=SEQUENCE_DIGITS_MAX).contains(&sequence.len());
-    if classified && numbered { Ok(()) } else { Err(IdentifierError::CatalogueCode) }
+fn check_catalogue_code(value: &str, offset: usize) -> Result<(), IdentifierError> {
+    if let Some(at) = value.bytes().position(|byte| !byte.is_ascii_digit() && byte != b'/') {
+        return Err(IdentifierError::Character { scheme: SchemeName::Catalogue, at: offset + at });
+    }
+    let parts = value.split('/');
+    let well_formed = CATALOGUE_PARTS.contains(&parts.clone().count())
+        && parts.into_iter().all(|part| CATALOGUE_PART_DIGITS.contains(&part.len()));
+    if well_formed { Ok(()) } else { Err(IdentifierError::CatalogueCode) }
 }
 
 /// X-Road forbids these in the parts of an identifier, since they separate the parts in one notation or another.
@@ -259,4 +256,107 @@ fn check_other(scheme: &str, value: &str, offset: usize) -> Result<(), Identifie
         return Err(IdentifierError::PersonalData(PersonalData::ResidentNumber));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The error of a text, or none.
+    fn error(text: &str) -> Option<IdentifierError> {
+        Identifier::parse(text).err()
+    }
+
+    #[test]
+    fn an_identifier_is_split_at_its_first_colon() {
+        let identifier = Identifier::parse("urn:a:b").expect("a generic identifier");
+        assert_eq!((identifier.scheme(), identifier.value()), ("urn", "a:b"));
+    }
+
+    #[test]
+    fn identifiers_of_every_scheme_pass() {
+        for text in [
+            "uscc:91350100M000100Y43",
+            "gbt2260:340000",
+            "gbt2260:340100",
+            "gbt2260:340104",
+            "gbt2260:429004",
+            "catalogue:307009001/15",
+            "catalogue:340100/05/00012",
+            "xroad:DEV/ORG/1234567-8",
+            "xroad:DEV/ORG/1234567-8/TEST",
+            "xroad:DEV/ORG/1234567-8/TEST/RestTest",
+            "xroad:DEV/ORG/1234567-8//getSecurityServerOperationalData",
+            "nhs:DARS-NIC-00574-V2H1F",
+            "x-2:数据集",
+        ] {
+            assert_eq!(error(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_credit_code_with_another_check_character_is_refused_and_the_right_one_named() {
+        assert_eq!(
+            error("uscc:91350100M000100Y4Z"),
+            Some(IdentifierError::Character { scheme: SchemeName::Uscc, at: 22 })
+        );
+        assert_eq!(
+            error("uscc:91350100M000100Y44"),
+            Some(IdentifierError::CreditCodeCheck { expected: '3' })
+        );
+    }
+
+    #[test]
+    fn every_single_character_changed_in_a_credit_code_is_noticed() {
+        let valid = "91350100M000100Y43";
+        for at in 0..valid.len() {
+            for replacement in USCC_ALPHABET.iter().filter(|byte| **byte != valid.as_bytes()[at]) {
+                let mut changed = valid.as_bytes().to_vec();
+                changed[at] = *replacement;
+                let changed = String::from_utf8(changed).unwrap();
+                assert!(!is_credit_code(&changed), "{changed}");
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_identifiers_are_refused_with_what_is_wrong_and_where() {
+        use IdentifierError as E;
+        let character = |scheme, at| E::Character { scheme, at };
+        for (text, expected) in [
+            ("", E::NoScheme),
+            ("91350100M000100Y43", E::NoScheme),
+            ("uscc:", E::NoValue),
+            (":value", E::Scheme),
+            ("x:value", E::Scheme),
+            ("USCC:91350100M000100Y43", E::Scheme),
+            ("scheme-of-more-than-32-characters:v", E::Scheme),
+            ("uscc:91350100M000100Y4", E::CreditCodeLength { found: 17 }),
+            ("uscc:91350100M000100Y433", E::CreditCodeLength { found: 19 }),
+            ("uscc:9135O100M000100Y43", character(SchemeName::Uscc, 9)),
+            ("uscc:91350100m000100Y43", character(SchemeName::Uscc, 13)),
+            ("gbt2260:34010", E::RegionLength),
+            ("gbt2260:3401000", E::RegionLength),
+            ("gbt2260:34O100", character(SchemeName::Gbt2260, 10)),
+            ("gbt2260:160100", E::RegionProvince),
+            ("gbt2260:340004", E::RegionCounty),
+            ("catalogue:307009001", E::CatalogueCode),
+            ("catalogue:307009001/", E::CatalogueCode),
+            ("catalogue:1/2/3/4/5", E::CatalogueCode),
+            ("catalogue:307009/A", character(SchemeName::Catalogue, 17)),
+            ("xroad:DEV/ORG", E::XRoadPath),
+            ("xroad:DEV//1234567-8", E::XRoadPath),
+            ("xroad:DEV/ORG/1234567-8/", E::XRoadPath),
+            ("xroad:DEV/ORG/1234567-8/TEST/", E::XRoadPath),
+            ("xroad:DEV/ORG/1234567-8/TEST/a/b", E::XRoadPath),
+            ("xroad:DEV/ORG/1234567:8", character(SchemeName::XRoad, 21)),
+            ("nhs:a b", character(SchemeName::Other, 5)),
+            ("nhs:a\u{7f}", character(SchemeName::Other, 5)),
+            ("driving:340104199001010017", E::PersonalData(PersonalData::ResidentNumber)),
+        ] {
+            assert_eq!(error(text), Some(expected), "{text}");
+        }
+        assert_eq!(error(&format!("nhs:{}", "a".repeat(253))), Some(E::TooLong { bytes: 257 }));
+        assert_eq!(error(&format!("nhs:{}", "a".repeat(252))), None);
+    }
 }

@@ -261,3 +261,136 @@ fn is_passport(group: &DigitGroup<'_>) -> bool {
 fn value(digit: u8) -> u32 {
     u32::from(digit - b'0')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A made-up resident number: made-up district and day, right check character.
+    const RESIDENT: &str = "340104199001010017";
+
+    fn check(expected: Option<PersonalData>, texts: &[&str]) {
+        for text in texts {
+            assert_eq!(find(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn resident_numbers_are_found_however_they_are_written() {
+        check(
+            Some(PersonalData::ResidentNumber),
+            &[
+                RESIDENT,
+                "身份证340104199001010017号",
+                "no.340104199001010017,",
+                "３４０１０４１９９００１０１００１７",
+                "340104 19900101 0017",
+                "340104-19900101-0017",
+                "340104\u{200b}199001010017",
+                "11010519491231002X",
+                "11010519491231002x",
+                "１１０１０５１９４９１２３１００２Ｘ",
+                "1340104199001010017",
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_with_an_impossible_date_or_a_wrong_check_are_no_resident_numbers() {
+        for text in ["340104199001010018", "340104199002300016", "340104189901010013", "340104199013010014"] {
+            assert_ne!(find(text), Some(PersonalData::ResidentNumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_must_exist_in_the_calendar() {
+        for date in ["19000228", "20000229", "19960229", "19900131", "20991231"] {
+            assert!(is_birth_date(date.as_bytes()), "{date}");
+        }
+        for date in ["19000229", "20010229", "19900431", "19900100", "19900001", "18991231", "21000101"] {
+            assert!(!is_birth_date(date.as_bytes()), "{date}");
+        }
+    }
+
+    #[test]
+    fn mobile_numbers_are_found_however_they_are_written() {
+        check(
+            Some(PersonalData::MobileNumber),
+            &[
+                "13812345678",
+                "tel13812345678",
+                "电话：13812345678。",
+                "+8613812345678",
+                "+86 138 1234 5678",
+                "0086-138-1234-5678",
+                "86 13812345678",
+                "138 12345678",
+                "1381234 5678",
+                "１３８１２３４５６７８",
+                "138－1234－5678",
+            ],
+        );
+    }
+
+    #[test]
+    fn bank_cards_are_found_however_they_are_written() {
+        check(
+            Some(PersonalData::BankCard),
+            &[
+                "4111111111111111",
+                "4111 1111 1111 1111",
+                "4111-1111-1111-1111",
+                "卡号4111111111111111",
+                "6228480402564890018",
+                "622848 0402564890018",
+                "6228 4804 0256 4890 018",
+                "3782 822463 10005",
+                "4222222222222",
+            ],
+        );
+    }
+
+    #[test]
+    fn passports_are_found() {
+        check(
+            Some(PersonalData::Passport),
+            &["E12345678", "护照 g12345678", "EA1234567", "Ｅ１２３４５６７８"],
+        );
+    }
+
+    #[test]
+    fn ordinary_text_passes() {
+        check(
+            None,
+            &[
+                "",
+                "Audit of 2023-10-01 to 2023-11-05, 5230 rows",
+                "皖政办〔2020〕12号，共享条件：依法履职",
+                "version 4.2 of DARS-NIC-00574-V2H1F, FILE0099526",
+                "12813812345679",
+                "12345678901",
+                "4111111111111112",
+                "411111111111",
+                "41111111111111111111111",
+                "E1234567",
+                "EAB1234567",
+                "E12345678A",
+                "91350100M000100Y43",
+                "54ae525b-c429-471f-97a2-7877233ab57e",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_credit_code_of_digits_alone_is_an_organisations() {
+        let code = (0..10_000)
+            .map(|n| format!("9134010000000{n:04}"))
+            .filter_map(|first| {
+                let check = identifier::credit_code_check(first.as_bytes().try_into().unwrap())?;
+                Some(format!("{first}{check}"))
+            })
+            .find(|code| code.bytes().all(|byte| byte.is_ascii_digit()) && passes_luhn(code.as_bytes()))
+            .expect("one code in some 30 is made of digits and passes Luhn's check");
+        assert_eq!(find(&code), None, "{code}");
+    }
+}

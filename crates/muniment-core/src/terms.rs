@@ -365,3 +365,150 @@ impl<'a> Terms<'a> {
         self.provider(&entry.provider);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Flag;
+    use crate::v1::{AccessExecuted, Actor, Disclosed, Leaf, LicenceUsed, Stream, Visibility};
+
+    fn record(body: Body) -> Record {
+        Record {
+            actor: Some(Actor { certificate: vec![9; 32], ..Actor::default() }),
+            stream: Some(Stream { id: "opmon.jsonl".to_owned(), sequence: 4 }),
+            body: Some(body),
+            ..Record::default()
+        }
+    }
+
+    fn access() -> Record {
+        record(Body::AccessExecuted(AccessExecuted {
+            exchange: "e-1".to_owned(),
+            authorisation: Some(Leaf { index: 7 }),
+            provider: "nhs:p".to_owned(),
+            consumer: "nhs:c".to_owned(),
+            data_set: "nhs:d".to_owned(),
+            subject_tags: vec![vec![1; 32], vec![2; 32]],
+            ..AccessExecuted::default()
+        }))
+    }
+
+    /// The terms of a record as "field value", text as it is and bytes in hexadecimal.
+    fn shown(record: &Record) -> Vec<String> {
+        let kind = crate::record::kind(record).expect("the record has a body");
+        let show = |term: &Term<'_>| match term.value {
+            Value::Bytes(bytes) if bytes.len() != 32 => {
+                format!("{} {}", term.field.name(), String::from_utf8_lossy(bytes))
+            }
+            _ => {
+                format!(
+                    "{} {:02x?}",
+                    term.field.name(),
+                    term.value().first_chunk::<1>().expect("a value has bytes")
+                ) + &format!("*{}", term.value().len())
+            }
+        };
+        terms_of(record, kind).iter().map(show).collect()
+    }
+
+    #[test]
+    fn the_keys_of_terms_are_those_of_the_format() {
+        let key = |term: Term<'_>| term.key(Suite::Sha256).to_string();
+        let provider = Term::bytes(Field::Provider, b"uscc:91350100M000100Y43");
+        assert_eq!(
+            key(Term::authorisation(7)),
+            "89e91234381aabfe6c00230861634c331d81c4ccbb2edb1c5a88fc84bc98121d"
+        );
+        assert_eq!(key(provider), "799761ff135fbb81c607a6f6eaab80760901d3f691b5c6b6b3a1c4b37b8ae706");
+        assert_eq!(key(Term::flag(0)), "d210fbdbeb6b187fff2a653d5811743ea6a40cd8ea35a964276e78d44bb730ec");
+        assert_eq!(key(Term::sealed(3)), "5c7caa34cb265180016a58107b67c6b5f6c8c5e79403eb822c3b2cf91e693542");
+        assert_eq!(
+            key(Term::kind(Kind::AuthorisationGranted)),
+            "bef73ca714c5e67ddd7428c5e715a3a306ec2655c082a68107c0b83d31fc0994"
+        );
+    }
+
+    #[test]
+    fn a_value_over_the_bound_of_identifiers_is_hashed_all_the_same() {
+        for suite in Suite::ALL {
+            for length in [255, 256, 257, 4_000] {
+                let value = vec![b'v'; length];
+                let expected = suite.hash(&[b"muniment/v1/term\0\x04", &value]);
+                assert_eq!(term_key(suite, Field::DataSet, &value), expected, "{suite} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_access_is_found_by_all_that_it_names_but_not_by_its_kind() {
+        assert_eq!(
+            shown(&access()),
+            [
+                "authorisation [00]*8",
+                "provider nhs:p",
+                "consumer nhs:c",
+                "data_set nhs:d",
+                "subject_tag [01]*32",
+                "subject_tag [02]*32",
+                "exchange e-1",
+                "stream opmon.jsonl",
+                "certificate [09]*32",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sealed_record_hides_subjects_licence_and_holder_and_names_its_supervisor() {
+        let used = Body::LicenceUsed(LicenceUsed {
+            licence: "lic:1".to_owned(),
+            issuer: "nhs:i".to_owned(),
+            relying: "nhs:r".to_owned(),
+            holder_tag: vec![5; 32],
+            ..LicenceUsed::default()
+        });
+        for visibility in [Visibility::Deferred, Visibility::Hidden] {
+            let seal = |mut record: Record| {
+                record.set_visibility(visibility);
+                record.supervisor = 3;
+                shown(&record)
+            };
+            let hidden = seal(access());
+            assert!(!hidden.iter().any(|term| term.starts_with("subject_tag")), "{hidden:?}");
+            assert!(hidden.contains(&"sealed [00]*4".to_owned()), "{hidden:?}");
+            assert_eq!(
+                seal(record(used.clone())),
+                [
+                    "provider nhs:i",
+                    "consumer nhs:r",
+                    "stream opmon.jsonl",
+                    "certificate [09]*32",
+                    "sealed [00]*4",
+                    "kind [3c]*1"
+                ]
+            );
+        }
+        assert!(shown(&record(used)).contains(&"holder_tag [05]*32".to_owned()));
+    }
+
+    #[test]
+    fn a_disclosure_brings_back_what_a_sealed_record_hid() {
+        let disclosed = record(Body::Disclosed(Disclosed {
+            target: Some(Leaf { index: 2 }),
+            subject_tags: vec![vec![1; 32]],
+            holder_tag: vec![5; 32],
+            licence: "lic:1".to_owned(),
+        }));
+        let terms = shown(&disclosed);
+        assert_eq!(terms[..3], ["subject_tag [01]*32", "holder_tag [05]*32", "licence lic:1"]);
+    }
+
+    #[test]
+    fn keys_ascend_each_once_and_hold_one_per_flag() {
+        let terms = [Term::kind(Kind::Anchor), Term::kind(Kind::Anchor)];
+        let verdict = Verdict::NONE.with(Flag::A01).with(Flag::X01);
+        let keys = term_keys(Suite::Sha256, &terms, verdict);
+        assert!(keys.is_sorted_by(|a, b| a < b));
+        assert_eq!(keys.len(), 3);
+        assert!(keys.contains(&Term::flag(63).key(Suite::Sha256)));
+    }
+}
