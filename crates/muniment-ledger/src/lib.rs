@@ -1,1 +1,2 @@
-//! T
+//! The deterministic state machine.
+pub mod world;
