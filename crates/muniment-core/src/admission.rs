@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::derived::{DerivedError, DerivedStatement};
 use crate::keys::{KeyError, PUBLIC_KEY_LENGTH, PublicKey, SIGNATURE_LENGTH, SigningKey};
 use crate::limits::BATCH_RECORDS_MAX;
 use crate::reader::{Reader, ShapeError};
@@ -153,5 +154,153 @@ impl Admission {
 
     fn signing_input(&self, origin: &str) -> Vec<u8> {
         [b"muniment/v1/admission\0", origin.as_bytes(), b"\n", self.statement().as_slice()].concat()
+    }
+}
+
+/// What stays for ever of a part of a batch that became at least one leaf (`docs/data-format.md`, "Admissions file").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptAdmission {
+    /// A signed admission, and what its records that became no leaf were: with the digests of those that did, its root
+    /// can be computed again.
+    Admission {
+        /// The statement with its signature.
+        admission: Admission,
+        /// Position in the admission and record digest of each record that became no leaf, ascending.
+        absent: Vec<(u32, Hash)>,
+    },
+    /// The signatures under a leaf of kind 200.
+    Derived(DerivedStatement),
+}
+
+/// Why bytes are not a kept admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeptAdmissionError {
+    /// Too few or too many bytes.
+    #[error("kept admission: {0}")]
+    Shape(#[from] ShapeError),
+    /// The admission itself.
+    #[error("kept admission: {0}")]
+    Admission(#[from] AdmissionError),
+    /// The derived statement itself.
+    #[error("kept admission: {0}")]
+    Derived(#[from] DerivedError),
+    /// The positions without a leaf.
+    #[error("kept admission: positions without a leaf must ascend and be fewer than the {records} records")]
+    Absent {
+        /// Records of the admission.
+        records: u64,
+    },
+}
+
+/// First four bytes of a kept derived statement: no admission has 0 submissions.
+const KEPT_DERIVED: u32 = 0;
+
+impl KeptAdmission {
+    /// An admission: its encoding, count u32, then position u32 and digest of each record that became no leaf. A derived
+    /// statement: 0 u32, then its encoding.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Admission { admission, absent } => {
+                let count = u32::try_from(absent.len()).expect("at most 2,048 records");
+                let mut bytes = admission.encode();
+                bytes.extend_from_slice(&count.to_be_bytes());
+                for (position, digest) in absent {
+                    bytes.extend_from_slice(&position.to_be_bytes());
+                    bytes.extend_from_slice(&digest.0);
+                }
+                bytes
+            }
+            Self::Derived(statement) => [&KEPT_DERIVED.to_be_bytes()[..], &statement.encode()].concat(),
+        }
+    }
+
+    /// Reads what [`KeptAdmission::encode`] wrote. Signatures and root are the caller's to check.
+    ///
+    /// # Errors
+    /// [`KeptAdmissionError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, KeptAdmissionError> {
+        let mut reader = Reader::new(bytes);
+        if reader.clone().u32()? == KEPT_DERIVED {
+            reader.u32()?;
+            let statement = DerivedStatement::read(&mut reader)?;
+            reader.end()?;
+            return Ok(Self::Derived(statement));
+        }
+        let admission = Admission::read(&mut reader)?;
+        let records = admission.record_count();
+        let count = u64::from(reader.u32()?);
+        if count >= records {
+            return Err(KeptAdmissionError::Absent { records });
+        }
+        let mut absent = Vec::new();
+        for _ in 0..count {
+            absent.push((reader.u32()?, Hash(reader.array()?)));
+        }
+        let ascend = absent.is_sorted_by(|(a, _), (b, _)| a < b);
+        if !ascend || absent.last().is_some_and(|(last, _)| u64::from(*last) >= records) {
+            return Err(KeptAdmissionError::Absent { records });
+        }
+        reader.end()?;
+        Ok(Self::Admission { admission, absent })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derived::Derived;
+    use crate::{LogIndex, RaftTerm, RulesVersion, TreeSize};
+
+    fn admission() -> Admission {
+        let key = SigningKey::from_seed(&[1; 32]);
+        let submissions = vec![Submission { request_id: RequestId([9; 16]), count: 3 }];
+        let digests = [1, 2, 3].map(|byte| Hash([byte; 32]));
+        Admission::sign(Suite::Blake3, "example/ledger", &key, submissions, digests)
+    }
+
+    fn derived() -> DerivedStatement {
+        let values = Derived {
+            size: TreeSize(7),
+            log_index: LogIndex(8),
+            raft_term: RaftTerm(1),
+            index_root: Hash([1; 32]),
+            world_digest: Hash([2; 32]),
+            members_digest: Hash([3; 32]),
+            rules: RulesVersion(1),
+        };
+        let signature = values.sign("example/ledger", &SigningKey::from_seed(&[1; 32]));
+        DerivedStatement { derived: values, signatures: vec![signature] }
+    }
+
+    #[test]
+    fn what_is_kept_survives_its_bytes_and_no_cut_of_them_does() {
+        let absent = vec![(0, Hash([1; 32])), (2, Hash([3; 32]))];
+        let all =
+            [KeptAdmission::Admission { admission: admission(), absent }, KeptAdmission::Derived(derived())];
+        for kept in all {
+            let bytes = kept.encode();
+            assert_eq!(KeptAdmission::decode(&bytes), Ok(kept));
+            for end in 0..bytes.len() {
+                assert!(KeptAdmission::decode(&bytes[..end]).is_err(), "cut at {end}");
+            }
+            assert!(KeptAdmission::decode(&[&bytes[..], &[0]].concat()).is_err(), "a byte too many");
+        }
+    }
+
+    #[test]
+    fn positions_without_a_leaf_ascend_and_leave_one_record_at_least() {
+        let digest = Hash([1; 32]);
+        let wrong = [
+            vec![(1, digest), (1, digest)],
+            vec![(1, digest), (0, digest)],
+            vec![(3, digest)],
+            vec![(0, digest), (1, digest), (2, digest)],
+        ];
+        for absent in wrong {
+            let bytes = KeptAdmission::Admission { admission: admission(), absent: absent.clone() }.encode();
+            let error = KeptAdmissionError::Absent { records: 3 };
+            assert_eq!(KeptAdmission::decode(&bytes), Err(error), "{absent:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Restoring the world state from a dump: every byte is checked, and a dump of the result is the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use muniment_core::LedgerId;
@@ -14,7 +14,8 @@ use super::entities::{Bureau, Head};
 use super::exchanges::{EXCHANGE_SIDES_MAX, ExchangeSide, ExchangeWindow, SideName, SideUse};
 use super::layout::{Layout, LayoutError};
 use super::objects::{
-    BUCKETS, Entity as _, Object, Objects, PREFIX_EXCHANGE, PREFIX_HEAD, PREFIX_MEMBERS, PREFIX_REQUEST, bucket_of,
+    BUCKETS, Entity as _, Object, Objects, PREFIX_EXCHANGE, PREFIX_HEAD, PREFIX_MEMBERS, PREFIX_REQUEST,
+    bucket_of,
 };
 use super::requests::{Request, RequestKey, RequestWindow};
 use super::view::DUMP_TITLE;
@@ -73,7 +74,7 @@ struct Collected {
     bureaus: usize,
     objects: Objects,
     requests: RequestWindow,
-    contents: BTreeMap<(u32, [u8; 16], u8), ()>,
+    contents: BTreeSet<(u32, [u8; 16], u8)>,
     sides: Vec<(SideName, ExchangeSide)>,
 }
 
@@ -116,7 +117,7 @@ impl Collected {
             bureaus: 0,
             objects: Objects::new(founding.suite),
             requests: RequestWindow::new(),
-            contents: BTreeMap::new(),
+            contents: BTreeSet::new(),
             sides: Vec::new(),
         }
     }
@@ -136,7 +137,7 @@ impl Collected {
             PREFIX_REQUEST => {
                 let key: RequestKey = read(key, 1).map_err(layout)?;
                 let request: Request = read(value, 0).map_err(layout)?;
-                self.contents.insert((key.submitter.0, key.request_id.0, key.content), ());
+                self.contents.insert((key.submitter.0, key.request_id.0, key.content));
                 self.requests.note(key, request);
             }
             PREFIX_EXCHANGE => {
@@ -159,9 +160,9 @@ impl Collected {
             return Err(RestoreError::Contradiction("the member list is of another origin"));
         }
         let follows = |&(submitter, id, content): &(u32, [u8; 16], u8)| {
-            content == 0 || self.contents.contains_key(&(submitter, id, content - 1))
+            content == 0 || self.contents.contains(&(submitter, id, content - 1))
         };
-        if !self.contents.keys().all(follows) {
+        if !self.contents.iter().all(follows) {
             return Err(RestoreError::Contradiction("a request id's contents are not numbered from 0"));
         }
         self.sides.sort_unstable_by_key(|(_, side)| side.number);

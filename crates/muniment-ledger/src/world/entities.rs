@@ -2,7 +2,7 @@
 //!
 //! Every field is part of the world digest. Layouts are append-only: a changed object is a new prefix.
 
-use muniment_core::{BureauNumber, LeafIndex, LogIndex, NodeId, RaftTerm, RulesVersion, TreeSize, UnixMillis};
+use muniment_core::{BureauNumber, LeafIndex, LogIndex, RaftTerm, RulesVersion, TreeSize, UnixMillis};
 
 use super::layout::{layout, layout_byte};
 use super::period::Period;

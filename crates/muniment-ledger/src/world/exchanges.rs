@@ -57,7 +57,7 @@ pub struct ExchangeWindow {
 }
 
 impl ExchangeLog {
-    const fn starting_at(number: u64) -> Self {
+    fn starting_at(number: u64) -> Self {
         Self { oldest: number, first: number, full: Arc::new(VecDeque::new()), tail: Arc::new(Vec::new()) }
     }
 

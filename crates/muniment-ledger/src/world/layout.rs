@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 
 use muniment_core::reader::{Reader, ShapeError};
-use muniment_core::{BureauNumber, LeafIndex, LogIndex, NodeId, RaftTerm, RequestId, RulesVersion, TreeSize, UnixMillis};
+use muniment_core::{
+    BureauNumber, LeafIndex, LogIndex, NodeId, RaftTerm, RequestId, RulesVersion, TreeSize, UnixMillis,
+};
 use thiserror::Error;
 
 /// Why bytes are not the layout of a key or value.

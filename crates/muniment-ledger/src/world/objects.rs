@@ -265,8 +265,7 @@ impl Objects {
         let key = encode_key::<E>(key);
         let place = Place::of(self.suite, &key);
         let cell = self.cell_mut(place);
-        let object =
-            cell.entry(key.into()).or_insert_with(|| Arc::new(E::default().into_object()));
+        let object = cell.entry(key.into()).or_insert_with(|| Arc::new(E::default().into_object()));
         change(E::of_mut(Arc::make_mut(object)).expect("a key's prefix is that of its object's type"));
     }
 
@@ -282,4 +281,3 @@ impl Objects {
         Arc::make_mut(&mut bucket.cells[place.cell])
     }
 }
-

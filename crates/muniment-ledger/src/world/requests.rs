@@ -55,7 +55,7 @@ impl Request {
             Err(absent_before) => {
                 // Leaves of one submission follow each other.
                 let skipped = u64::try_from(absent_before).expect("at most 2,048 records");
-                Some(LeafIndex(self.first_leaf.0 + u64::from(position) - skipped))
+                Some(LeafIndex(self.first_leaf.0.saturating_add(u64::from(position) - skipped)))
             }
         }
     }
@@ -203,7 +203,9 @@ impl RequestWindow {
 
     /// Lets go of ids that a submission accepted at `now` could no longer use (to the second, rounded up).
     pub(crate) fn expire(&mut self, now: UnixMillis) {
-        let Some(oldest) = now.0.checked_sub(REQUEST_ID_WINDOW_MS).map(|oldest| oldest / SLOT_MS) else { return };
+        let Some(oldest) = now.0.checked_sub(REQUEST_ID_WINDOW_MS).map(|oldest| oldest / SLOT_MS) else {
+            return;
+        };
         // Looked at first: make_mut would copy the table for nothing.
         while self.log.slots.first_key_value().is_some_and(|(slot, _)| *slot < oldest) {
             let expired = Arc::make_mut(&mut self.log.slots).pop_first();
@@ -295,8 +297,7 @@ mod tests {
 
     #[test]
     fn positions_that_became_no_leaf_are_left_out() {
-        let request =
-            Request { first_leaf: LeafIndex(10), count: 5, digest: [0; 16], absent: vec![0, 3] };
+        let request = Request { first_leaf: LeafIndex(10), count: 5, digest: [0; 16], absent: vec![0, 3] };
         let leaves: Vec<_> = (0..5).map(|position| request.leaf(position).map(|leaf| leaf.0)).collect();
         assert_eq!(leaves, [None, Some(10), Some(11), None, Some(12)]);
     }

@@ -98,7 +98,7 @@ impl Stream {
 
     /// Notes a record that was appended; forgets the lowest sequence when there are too many.
     pub(crate) fn note(&mut self, content: StreamContent) {
-        // The record codec refuses u64::MAX, so the next sequence always exists.
+        // The last sequence, u64::MAX, is refused before it comes here, so there is always a next one.
         self.next = self.next.max(content.sequence.saturating_add(1));
         let at = self.contents.partition_point(|other| other.sequence <= content.sequence);
         self.contents.insert(at, content);

@@ -130,13 +130,18 @@ impl WorldView {
         for bucket in 0..BUCKETS {
             let (here, rest) = left.split_at(left.partition_point(|(place, _)| *place == bucket));
             left = rest;
-            let mut objects: Vec<(Vec<u8>, Vec<u8>)> =
-                self.objects.bucket(bucket).map(|(key, object)| (key.to_vec(), encoded(|out| object.put(out)))).collect();
+            let mut objects: Vec<(Vec<u8>, Vec<u8>)> = self
+                .objects
+                .bucket(bucket)
+                .map(|(key, object)| (key.to_vec(), encoded(|out| object.put(out))))
+                .collect();
             let of_windows = here.iter().map(|(_, object)| {
                 (encoded(|out| object.put_key(out)), encoded(|out| object.put_value(out)))
             });
             objects.extend(of_windows);
-            objects.extend(singles.iter().filter(|(place, _)| *place == bucket).map(|(_, single)| single.clone()));
+            objects.extend(
+                singles.iter().filter(|(place, _)| *place == bucket).map(|(_, single)| single.clone()),
+            );
             objects.sort_unstable();
             input.clear();
             for (key, value) in &objects {
