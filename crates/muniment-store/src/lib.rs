@@ -8,13 +8,20 @@
 //!
 //! Must never: know Raft's protocol, the network, a clock, or what a record means.
 
+mod data_dir;
 pub mod disk;
 mod error;
 mod file_disk;
 mod frame;
+pub mod identity;
+mod install;
+pub mod ledger;
 pub mod raft_log;
+mod replace;
 mod segment;
 
+pub use data_dir::{DataDir, OpenError, RESERVE_BYTES, insist_on_room};
 pub use error::{Health, StorageError};
 pub use file_disk::FileDisk;
+pub use identity::Identity;
 pub use segment::{FORMAT_VERSION, SEGMENT_BYTES};

@@ -1,0 +1,52 @@
+//! What one batch adds to each file: gathered, then written with one call per file.
+
+use std::collections::HashMap;
+
+use super::file::{LedgerFile, ROWS_PER_FILE};
+
+/// Bytes that belong at one place of one file.
+#[derive(Debug)]
+pub(crate) struct Extent {
+    pub(crate) file: LedgerFile,
+    pub(crate) offset: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// One extent per file.
+#[derive(Debug, Default)]
+pub(crate) struct Extents {
+    pub(crate) list: Vec<Extent>,
+    /// Position in the list.
+    positions: HashMap<LedgerFile, usize>,
+}
+
+impl Extents {
+    /// The buffer whose end is `offset` of `file`. Additions to one file come in order without a hole.
+    pub(crate) fn at(&mut self, file: LedgerFile, offset: u64) -> &mut Vec<u8> {
+        let position = *self.positions.entry(file).or_insert_with(|| {
+            self.list.push(Extent { file, offset, bytes: Vec::new() });
+            self.list.len() - 1
+        });
+        let extent = &mut self.list[position];
+        assert_eq!(extent.offset + extent.bytes.len() as u64, offset, "additions to {file} leave no hole");
+        &mut extent.bytes
+    }
+
+    /// Adds a row of a file of fixed rows.
+    pub(crate) fn push_row(&mut self, file: impl FnOnce(u32) -> LedgerFile, row: u64, bytes: &[u8]) {
+        let (number, offset) = row_place(row, bytes.len() as u64);
+        self.at(file(number), offset).extend_from_slice(bytes);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.positions.clear();
+    }
+}
+
+/// Number of the file and offset in it of a row.
+pub(crate) fn row_place(row: u64, width: u64) -> (u32, u64) {
+    // 2^52 rows: beyond any ledger, and an index that was read from a proof is bounded before.
+    let number = u32::try_from(row / ROWS_PER_FILE).unwrap_or(u32::MAX);
+    (number, row % ROWS_PER_FILE * width)
+}

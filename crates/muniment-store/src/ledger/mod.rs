@@ -1,0 +1,28 @@
+//! The evidence files: records, admissions, addresses, stubs, tree, checkpoints, world dumps, and the sync point that
+//! binds them (`docs/data-format.md`, "Files on disk").
+//!
+//! Nothing here is on the path of an acknowledgement: what a crash takes beyond the sync point is written again from
+//! this node's own Raft log, by the same [`Writer::append`] that wrote it first.
+
+pub(crate) mod address;
+mod checkpoints;
+pub(crate) mod current;
+pub(crate) mod cursor;
+mod extents;
+mod file;
+pub(crate) mod files;
+mod kept;
+mod open;
+mod sync_point;
+mod view;
+mod world_dump;
+mod writer;
+
+pub use checkpoints::Checkpoints;
+pub use file::{LedgerFile, ROWS_PER_FILE};
+pub use kept::{AdmissionOfLeaf, KeptAdmission, StoredAdmission};
+pub use open::{OpenLedger, open};
+pub use sync_point::{BackgroundSync, EntryPosition, SyncPoint, SyncPointJob, SyncPointMeta};
+pub use view::View;
+pub use world_dump::{DumpedWorld, WorldDump, WorldDumpRef};
+pub use writer::{AppendBatch, AppendLeaf, Appended, Writer};

@@ -1,0 +1,138 @@
+//! Sync points: the moments that evidence files are cut back to after a crash. Made off the apply thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use muniment_core::{Hash, LogIndex, RaftTerm, TreeSize};
+
+use super::current::Current;
+use super::cursor::Cursors;
+use super::file::LedgerFile;
+use super::files::lock;
+use super::view::Shared;
+use super::world_dump::{WorldDump, WorldDumpRef, write_dump};
+use crate::error::{At, StorageError};
+
+/// Which Raft entry something follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryPosition {
+    /// Its log index.
+    pub log_index: LogIndex,
+    /// Its term.
+    pub raft_term: RaftTerm,
+}
+
+/// What Raft has to know about a sync point; the store keeps it with the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncPointMeta {
+    /// The last entry applied.
+    pub position: EntryPosition,
+    /// Membership as of then, and what else Raft wants back; opaque here.
+    pub membership: Vec<u8>,
+}
+
+/// A durable state of the evidence files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncPoint {
+    /// The last entry applied; `None` before the first.
+    pub position: Option<EntryPosition>,
+    /// As it was given with the sync point.
+    pub membership: Vec<u8>,
+    /// Leaves.
+    pub size: TreeSize,
+    /// Root at that size.
+    pub root: Hash,
+    /// The newest world dump; replay starts behind it.
+    pub dump: Option<WorldDumpRef>,
+}
+
+/// Makes a sync point of the state in which it was prepared.
+#[must_use = "a sync point is made by running the job"]
+pub struct SyncPointJob {
+    pub(super) shared: Arc<Shared>,
+    pub(super) meta: SyncPointMeta,
+    pub(super) size: TreeSize,
+    pub(super) root: Hash,
+    pub(super) cursors: Cursors,
+    pub(super) lengths: BTreeMap<LedgerFile, u64>,
+    pub(super) dump: Option<WorldDump>,
+}
+
+impl SyncPointJob {
+    /// Syncs every evidence file, writes the world dump if there is one to write, then puts `CURRENT` in place.
+    ///
+    /// On return the sync point is durable; a crash before leaves the previous one.
+    ///
+    /// # Errors
+    /// What the disk answers, for ever: writer and jobs answer the same from then on.
+    pub fn run(self) -> Result<SyncPoint, StorageError> {
+        let shared = Arc::clone(&self.shared);
+        // One sync point at a time, in the order they were prepared by their callers.
+        let _guard = lock(&shared.making);
+        shared.files.health.check()?;
+        self.make().map_err(|error| shared.files.health.fail(error))
+    }
+
+    fn make(mut self) -> Result<SyncPoint, StorageError> {
+        let files = &self.shared.files;
+        // Lengths first, then sync: what is named is a part of what gets durable.
+        self.lengths.extend(self.shared.checkpoint_lengths());
+        files.sync()?;
+        let ledger_id = self.shared.ledger_id;
+        let dump = match self.dump.take() {
+            Some(dump) => {
+                let at = (self.size, self.meta.position);
+                Some(write_dump(&files.disk, &files.dir, ledger_id, at, &self.cursors, dump)?)
+            }
+            None => self.shared.sync_point().dump,
+        };
+        let SyncPointMeta { position, membership } = self.meta;
+        let point =
+            SyncPoint { position: Some(position), membership, size: self.size, root: self.root, dump };
+        let (cursors, lengths) = (self.cursors, self.lengths);
+        let current = Current { ledger_id, point, cursors, lengths };
+        current.store(&*files.disk, &files.dir)?;
+        self.shared.set_sync_point(current.point.clone());
+        remove_other_dumps(&self.shared, current.point.dump.as_ref())?;
+        Ok(current.point)
+    }
+}
+
+impl std::fmt::Debug for SyncPointJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncPointJob")
+            .field("meta", &self.meta)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Removes dumps that `CURRENT` no longer names. Not synced: one that comes back after a crash is removed next time.
+pub(super) fn remove_other_dumps(shared: &Shared, kept: Option<&WorldDumpRef>) -> Result<(), StorageError> {
+    let dir = shared.files.dir.join("world");
+    let kept = kept.map(WorldDumpRef::file_name);
+    for entry in shared.files.disk.list(&dir).at("list", &dir)? {
+        if Some(&entry.name) != kept.as_ref() {
+            let path = dir.join(&entry.name);
+            shared.files.disk.remove_file(&path).at("remove", &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Syncs what the writer has written so far, so that dirty pages don't pile up until the next sync point.
+#[derive(Debug)]
+#[must_use = "files are synced by running the job"]
+pub struct BackgroundSync {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl BackgroundSync {
+    /// Syncs; changes no sync point.
+    ///
+    /// # Errors
+    /// What the disk answers, for ever.
+    pub fn run(self) -> Result<(), StorageError> {
+        self.shared.files.sync()
+    }
+}

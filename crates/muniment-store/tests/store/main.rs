@@ -1,0 +1,8 @@
+//! The store at its boundary.
+
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod raft_log;
+#[cfg(test)]
+mod support;

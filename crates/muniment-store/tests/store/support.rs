@@ -1,0 +1,136 @@
+//! A small deterministic ledger for the store's tests: records, admissions and stubs that belong together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use muniment_core::admission::{Admission, Submission};
+use muniment_core::digest::{content_digest, record_digest, terms_digest};
+use muniment_core::keys::SigningKey;
+use muniment_core::{
+    Blind, BureauNumber, Hash, LedgerId, LogIndex, NodeId, RaftTerm, RequestId, RetentionClass, RulesVersion,
+    Stub, Suite, UnixMillis, Verdict,
+};
+use muniment_store::disk::Disk;
+use muniment_store::ledger::{
+    self, AppendBatch, AppendLeaf, EntryPosition, KeptAdmission, OpenLedger, SyncPoint, SyncPointMeta, Writer,
+};
+use muniment_store::{FileDisk, Identity};
+
+pub(crate) const ORIGIN: &str = "anhui.example/ledger/test";
+
+pub(crate) fn identity(suite: Suite) -> Identity {
+    Identity {
+        ledger_id: LedgerId([9; 32]),
+        origin: ORIGIN.to_owned(),
+        suite,
+        bureau: BureauNumber(2),
+        node_id: NodeId(2),
+        incarnation: 77,
+    }
+}
+
+/// Terms of the tests' records: one key, made from the record's bytes.
+pub(crate) fn terms_of(suite: Suite, record: &[u8]) -> Hash {
+    terms_digest(suite, &[suite.hash(&[b"term", record])])
+}
+
+/// One batch, owned.
+pub(crate) struct Batch {
+    pub(crate) admission: Vec<u8>,
+    pub(crate) without_leaf: Vec<(u32, Hash)>,
+    pub(crate) stubs: Vec<[u8; 64]>,
+    pub(crate) classes: Vec<RetentionClass>,
+    pub(crate) blinds: Vec<Blind>,
+    pub(crate) records: Vec<Vec<u8>>,
+}
+
+/// Batch `number` with `count` leaves; a function of its arguments alone. Every fifth batch holds a duplicate.
+pub(crate) fn batch(suite: Suite, number: u64, count: u64) -> Batch {
+    let key = SigningKey::from_seed(&[5; 32]);
+    let (mut stubs, mut classes, mut blinds, mut records, mut digests) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for position in 0..count {
+        let seed = number * 1_000 + position;
+        let length = usize::try_from(20 + seed * 7 % 300).unwrap();
+        let record: Vec<u8> =
+            (0..length).map(|at| (usize::try_from(seed).unwrap() + at).to_be_bytes()[7]).collect();
+        let blind = Blind(u128::from(seed).to_be_bytes());
+        let digest = record_digest(suite, &blind, &record);
+        let class = RetentionClass::ALL[usize::try_from(seed % 3).unwrap() + 1];
+        let stub = Stub {
+            kind: 48,
+            rules: RulesVersion(1),
+            class,
+            historic: false,
+            sealed: false,
+            submitter: BureauNumber(2),
+            accepted_at: UnixMillis(1_000 + number),
+            verdict: Verdict::NONE,
+            occurred_at: UnixMillis(900 + number),
+            content: content_digest(suite, &digest, &terms_of(suite, &record)),
+        };
+        stubs.push(stub.encode());
+        classes.push(class);
+        blinds.push(blind);
+        records.push(record);
+        digests.push(digest);
+    }
+    let mut without_leaf = Vec::new();
+    if number.is_multiple_of(5) {
+        let duplicate = suite.hash(&[b"duplicate", &number.to_be_bytes()]);
+        without_leaf.push((u32::try_from(count).unwrap(), duplicate));
+        digests.push(duplicate);
+    }
+    let submission = Submission {
+        request_id: RequestId(u128::from(number).to_be_bytes()),
+        count: u32::try_from(digests.len()).unwrap(),
+    };
+    let admission = Admission::sign(suite, ORIGIN, &key, vec![submission], digests).encode();
+    Batch { admission, without_leaf, stubs, classes, blinds, records }
+}
+
+pub(crate) fn append(writer: &mut Writer, batch: &Batch) -> Result<(), muniment_store::StorageError> {
+    let kept = [KeptAdmission::Admission { bytes: &batch.admission, without_leaf: &batch.without_leaf }];
+    let leaves: Vec<AppendLeaf<'_>> = (0..batch.records.len())
+        .map(|at| AppendLeaf {
+            stub: batch.stubs[at],
+            class: batch.classes[at],
+            blind: batch.blinds[at],
+            record: &batch.records[at],
+            admission: Some(0),
+            position: u32::try_from(at).unwrap(),
+        })
+        .collect();
+    let appended = writer.append(&AppendBatch { admissions: &kept, leaves: &leaves })?;
+    if let Some(job) = appended.background_sync {
+        job.run()?;
+    }
+    writer.publish();
+    Ok(())
+}
+
+pub(crate) fn meta(number: u64) -> SyncPointMeta {
+    let position = EntryPosition { log_index: LogIndex(number), raft_term: RaftTerm(1) };
+    SyncPointMeta { position, membership: b"members".to_vec() }
+}
+
+/// A sync point after batch `number`, with a world dump if asked for.
+pub(crate) fn sync_point(
+    writer: &Writer,
+    number: u64,
+    dump: bool,
+) -> Result<SyncPoint, muniment_store::StorageError> {
+    let world = move |sink: &mut dyn FnMut(&[u8])| sink(&world_after(number));
+    let dump = dump.then(|| Box::new(world) as ledger::WorldDump);
+    writer.prepare_sync_point(meta(number), dump)?.run()
+}
+
+/// The bytes that stand for the world after batch `number`.
+pub(crate) fn world_after(number: u64) -> Vec<u8> {
+    [b"world after ".as_slice(), &number.to_be_bytes()].concat()
+}
+
+pub(crate) fn open(dir: &Path, suite: Suite) -> OpenLedger {
+    let disk: Arc<dyn Disk> = Arc::new(FileDisk);
+    ledger::open(disk, dir, &identity(suite)).unwrap()
+}
