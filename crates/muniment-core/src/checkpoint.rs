@@ -185,6 +185,12 @@ impl Checkpoint {
         self.lines.sort_by(|a, b| (&a.name, a.key_id).cmp(&(&b.name, b.key_id)));
     }
 
+    /// Whether the lines have the order that receipts have, each key once.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        self.lines.is_sorted_by(|a, b| (&a.name, a.key_id) < (&b.name, b.key_id))
+    }
+
     /// Verifies that q bureaus of the epoch that the body names cosigned it.
     ///
     /// Lines of unknown keys are ignored, as C2SP signed-note says.

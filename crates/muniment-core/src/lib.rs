@@ -12,14 +12,17 @@ pub mod admission;
 pub mod batch;
 pub mod canonical;
 pub mod checkpoint;
+pub mod conflict;
 pub mod cosignature;
 pub mod derived;
 pub mod digest;
 pub mod founding;
+pub mod handover;
 pub mod identifier;
 pub mod index;
 pub mod keys;
 mod kind;
+pub mod leaf;
 pub mod limits;
 mod lines;
 pub mod members;
@@ -28,13 +31,16 @@ mod numbers;
 pub mod personal_data;
 pub mod reader;
 mod reason;
+pub mod receipt;
 pub mod record;
 mod shape;
 mod stub;
 mod suite;
 pub mod terms;
 pub mod tree;
+pub mod trust;
 mod verdict;
+pub mod verify;
 
 /// Messages generated from `proto/muniment/v1`.
 #[expect(missing_docs, reason = "generated: the proto files document every message and field")]

@@ -280,12 +280,6 @@ impl Note {
         }
         Ok(Self { text: text.to_owned(), lines })
     }
-
-    /// Whether the lines ascend by name and key id: the one order that receipts have.
-    #[must_use]
-    pub fn is_ordered(&self) -> bool {
-        self.lines.is_sorted_by(|a, b| (&a.name, a.key_id) < (&b.name, b.key_id))
-    }
 }
 
 impl fmt::Display for Note {

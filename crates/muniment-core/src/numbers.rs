@@ -115,6 +115,24 @@ byte_id!(
     RequestId[16]
 );
 
+impl LedgerId {
+    /// Reads 64 lower-case hexadecimal digits, as [`fmt::Display`] writes them.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != 32 || !rest.is_empty() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        // Refuses what from_str_radix also takes: capitals and a sign.
+        let id = Self(bytes);
+        (id.to_string() == text).then_some(id)
+    }
+}
+
 impl Blind {
     /// The blind of records that the ledger writes itself.
     pub const ZERO: Self = Self([0; 16]);

@@ -24,6 +24,16 @@ pub struct TreeAt {
     pub size: TreeSize,
 }
 
+impl TreeAt {
+    /// Leaves [first, end) of the complete subtree of 2^`level` leaves at position `index`, if the tree has it.
+    fn subtree(&self, level: u8, index: u64) -> Option<(u64, u64)> {
+        let leaves = 1_u64.checked_shl(u32::from(level))?;
+        let first = index.checked_mul(leaves)?;
+        let end = first.checked_add(leaves)?;
+        (end <= self.size.0).then_some((first, end))
+    }
+}
+
 /// The largest power of two below `count`, which is at least 2: where RFC 9162 2.1.1 splits.
 const fn split(count: u64) -> u64 {
     1 << (u64::BITS - 1 - (count - 1).leading_zeros())

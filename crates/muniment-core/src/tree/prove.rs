@@ -23,10 +23,10 @@ pub enum ProveError<E> {
     /// No tree is that large.
     #[error("tree size {0} is over 2^62")]
     Size(TreeSize),
-    /// The leaf is not in the tree.
-    #[error("leaf {index} is not in a tree of {size} leaves")]
+    /// The leaf or subtree is not in the tree.
+    #[error("leaf or subtree {index} is not in a tree of {size} leaves")]
     Index {
-        /// The leaf asked for.
+        /// The leaf asked for, or the subtree's position in its level.
         index: LeafIndex,
         /// The tree's size.
         size: TreeSize,
@@ -66,15 +66,28 @@ impl TreeAt {
         reader: &R,
         index: LeafIndex,
     ) -> Result<Vec<Hash>, ProveError<R::Error>> {
+        self.subtree_path(reader, 0, index.0)
+    }
+
+    /// Path from the complete subtree of 2^`level` leaves at position `index` of that level up to the root.
+    ///
+    /// # Errors
+    /// [`ProveError`].
+    pub fn subtree_path<R: HashReader>(
+        &self,
+        reader: &R,
+        level: u8,
+        index: u64,
+    ) -> Result<Vec<Hash>, ProveError<R::Error>> {
         self.bounded()?;
-        if index.0 >= self.size.0 {
-            return Err(ProveError::Index { index, size: self.size });
-        }
+        let Some((first, end)) = self.subtree(level, index) else {
+            return Err(ProveError::Index { index: LeafIndex(index), size: self.size });
+        };
         let (mut a, mut b) = (0, self.size.0);
         let mut path = Vec::with_capacity(64);
-        while b - a > 1 {
+        while b - a > end - first {
             let middle = a + split(b - a);
-            if index.0 < middle {
+            if first < middle {
                 path.push(self.range(reader, middle, b)?);
                 b = middle;
             } else {

@@ -11,10 +11,10 @@ pub enum ProofError {
     /// No tree is that large.
     #[error("tree size {0} is over 2^62")]
     Size(TreeSize),
-    /// The leaf is not in the tree.
-    #[error("leaf {index} is not in a tree of {size} leaves")]
+    /// The leaf or subtree is not in the tree.
+    #[error("leaf or subtree {index} is not in a tree of {size} leaves")]
     Index {
-        /// The leaf claimed.
+        /// The leaf claimed, or the subtree's position in its level.
         index: LeafIndex,
         /// The tree's size.
         size: TreeSize,
@@ -62,15 +62,31 @@ impl TreeAt {
         path: &[Hash],
         root: Hash,
     ) -> Result<(), ProofError> {
+        self.verify_subtree(0, index.0, leaf, path, root)
+    }
+
+    /// Verifies that the complete subtree of 2^`level` leaves at position `index` of that level has this hash under
+    /// `root`.
+    ///
+    /// # Errors
+    /// [`ProofError`].
+    pub fn verify_subtree(
+        &self,
+        level: u8,
+        index: u64,
+        hash: Hash,
+        path: &[Hash],
+        root: Hash,
+    ) -> Result<(), ProofError> {
         self.within_bound()?;
-        if index.0 >= self.size.0 {
-            return Err(ProofError::Index { index, size: self.size });
-        }
+        let Some((first, end)) = self.subtree(level, index) else {
+            return Err(ProofError::Index { index: LeafIndex(index), size: self.size });
+        };
         let (mut a, mut b) = (0, self.size.0);
         let mut siblings = Vec::with_capacity(64);
-        while b - a > 1 {
+        while b - a > end - first {
             let middle = a + split(b - a);
-            if index.0 < middle {
+            if first < middle {
                 siblings.push(Sibling::Right);
                 b = middle;
             } else {
@@ -79,7 +95,7 @@ impl TreeAt {
             }
         }
         exact_length(path, siblings.len())?;
-        let hash = siblings.into_iter().rev().zip(path).fold(leaf, |hash, (side, other)| match side {
+        let hash = siblings.into_iter().rev().zip(path).fold(hash, |hash, (side, other)| match side {
             Sibling::Left => self.suite.node(self.tree, other, &hash),
             Sibling::Right => self.suite.node(self.tree, &hash, other),
         });

@@ -1,0 +1,422 @@
+//! `muniment verify`: what a receipt or a conflict file proves to whoever pins a trust file. Needs no server.
+
+mod classify;
+
+use crate::admission::{Admission, AdmissionError};
+use crate::checkpoint::CheckpointBody;
+use crate::checkpoint::CosignedAt;
+use crate::conflict::{Conflict, Ground};
+use crate::handover::Handover;
+use crate::leaf::CheckedLeaf;
+use crate::members::MemberList;
+use crate::receipt::Receipt;
+use crate::tree::TreeAt;
+use crate::trust::TrustFile;
+use crate::v1::record::Body;
+use crate::{Hash, LeafIndex, Stub, Suite, Tree, TreeSize, UnixMillis, v1};
+
+/// How a verification ended; the exit code of `muniment verify`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that the file binds holds.
+    Verified,
+    /// Not a file of this format.
+    Malformed,
+    /// A file of this format that does not hold, or that proves a contradiction.
+    Tampered,
+    /// This verifier or this trust file can't tell.
+    Undecidable,
+}
+
+impl Outcome {
+    /// 0 verified, 2 malformed, 3 tampered, 5 undecidable.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Verified => 0,
+            Self::Malformed => 2,
+            Self::Tampered => 3,
+            Self::Undecidable => 5,
+        }
+    }
+
+    /// Name in reports and test vectors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Malformed => "malformed",
+            Self::Tampered => "tampered",
+            Self::Undecidable => "undecidable",
+        }
+    }
+}
+
+/// The steps of a verification, in the order in which they are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The file is of a known format, in its one canonical form.
+    Format,
+    /// It is of the trust file's ledger: origin and suite.
+    Ledger,
+    /// The stub is of a known version, without reserved bits.
+    Stub,
+    /// The record is canonical, of this ledger, and what the stub says of it holds.
+    Record,
+    /// The terms are those of the record and the verdict.
+    Terms,
+    /// The stub's content digest is that of record and terms.
+    Content,
+    /// The stub is the leaf at that index of the checkpoint's tree.
+    Inclusion,
+    /// Every handover holds.
+    Handover,
+    /// The member list is that of the checkpoint's epoch.
+    Members,
+    /// q bureaus of that epoch cosigned the checkpoint, and no line fails.
+    Cosignatures,
+    /// The submitter's node signed for the record.
+    Admission,
+    /// A conflict file: one key signed both statements.
+    Conflict,
+}
+
+impl Step {
+    /// Name in reports and test vectors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Ledger => "ledger",
+            Self::Stub => "stub",
+            Self::Record => "record",
+            Self::Terms => "terms",
+            Self::Content => "content",
+            Self::Inclusion => "inclusion",
+            Self::Handover => "handover",
+            Self::Members => "members",
+            Self::Cosignatures => "cosignatures",
+            Self::Admission => "admission",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// The step that failed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The step.
+    pub step: Step,
+    /// What that means for the file.
+    pub outcome: Outcome,
+    /// What is wrong, for people.
+    pub reason: String,
+}
+
+/// When the record existed, as far as the evidence says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Existed {
+    /// When the ledger accepted it, by the proposing member's clock.
+    pub accepted_at: UnixMillis,
+    /// The (f+1)-th smallest cosignature time, in seconds since 1970 UTC: at least one honest bureau had signed by then.
+    pub no_later_than_s: u64,
+}
+
+/// What a verified receipt proves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proven {
+    /// The leaf.
+    pub index: LeafIndex,
+    /// Its stub.
+    pub stub: Stub,
+    /// Its record; none when its body is withheld or the ledger wrote it.
+    pub record: Option<v1::Record>,
+    /// Whether the receipt carries the record's digest only.
+    pub body_withheld: bool,
+    /// The record's digest.
+    pub record_digest: Hash,
+    /// Code of the bureau whose node signed the admission; none for records of the ledger.
+    pub submitter: Option<String>,
+    /// The checkpoint.
+    pub checkpoint: CheckpointBody,
+    /// The members whose cosignatures counted.
+    pub members: MemberList,
+    /// Who cosigned, and when.
+    pub cosigned: CosignedAt,
+    /// When the record existed.
+    pub existed: Existed,
+}
+
+/// The result of a verification.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verification {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The steps that held.
+    pub steps: Vec<Step>,
+    /// The step that did not.
+    pub failure: Option<Failure>,
+    /// What is proven, if the outcome is [`Outcome::Verified`].
+    pub proven: Option<Box<Proven>>,
+}
+
+/// Verifies a receipt or a conflict file against a trust file.
+#[must_use]
+pub fn verify(bytes: &[u8], trust: &TrustFile) -> Verification {
+    let mut steps = Vec::new();
+    let title = bytes.split(|byte| *byte == b'\n').next();
+    let result = if title == Some(Conflict::TITLE.as_bytes()) {
+        Err(verify_conflict(bytes, trust))
+    } else {
+        Verifier { trust, steps: &mut steps }.receipt(bytes)
+    };
+    match result {
+        Ok(proven) => {
+            Verification { outcome: Outcome::Verified, steps, failure: None, proven: Some(Box::new(proven)) }
+        }
+        Err(failure) => {
+            Verification { outcome: failure.outcome, steps, failure: Some(failure), proven: None }
+        }
+    }
+}
+
+/// A conflict file never verifies as evidence for something: when it holds, it names a key that lied.
+fn verify_conflict(bytes: &[u8], trust: &TrustFile) -> Failure {
+    let conflict = match Conflict::decode(bytes).and_then(|conflict| conflict.verify().map(|()| conflict)) {
+        Ok(conflict) => conflict,
+        Err(error) => return Failure::new(Step::Conflict, Outcome::Malformed, error),
+    };
+    let is_known = |list: &MemberList| {
+        list.members.iter().any(|member| {
+            member.cosigning_key == conflict.key || member.log_key.as_ref() == Some(&conflict.key)
+        })
+    };
+    if !trust.epochs.iter().any(is_known) {
+        let reason = format!("the trust file does not know the key {}", conflict.key);
+        return Failure::new(Step::Conflict, Outcome::Undecidable, reason);
+    }
+    let how = match conflict.ground {
+        Ground::SameSize => "signed two bodies of one size",
+        Ground::Subtree { .. } => "signed two trees that differ in leaves both have",
+        Ground::TimeWentBack => "signed a smaller size at a later time",
+    };
+    Failure::new(Step::Conflict, Outcome::Tampered, format!("the key {} {how}", conflict.key))
+}
+
+struct Verifier<'a> {
+    trust: &'a TrustFile,
+    steps: &'a mut Vec<Step>,
+}
+
+impl Verifier<'_> {
+    fn receipt(&mut self, bytes: &[u8]) -> Result<Proven, Failure> {
+        let receipt = Receipt::decode(bytes).map_err(|error| Failure::of_receipt(&error))?;
+        self.passed(Step::Format);
+        self.same_ledger(receipt.suite, &receipt.checkpoint.body)?;
+        self.passed(Step::Ledger);
+        let leaf = self.check_leaf(&receipt)?;
+        let body = &receipt.checkpoint.body;
+        receipt.leaf.verify_inclusion(body).map_err(|error| Failure::of_proof(Step::Inclusion, &error))?;
+        self.passed(Step::Inclusion);
+        let epochs = self.epochs(&receipt)?;
+        self.passed(Step::Handover);
+        let members = members_of(&epochs, &receipt)?;
+        self.passed(Step::Members);
+        let cosigned = cosigned(&receipt, members)?;
+        self.passed(Step::Cosignatures);
+        let submitter = self.admission(&receipt, &leaf.stub, &epochs)?;
+        self.passed(Step::Admission);
+        let existed =
+            Existed { accepted_at: leaf.stub.accepted_at, no_later_than_s: cosigned.existed_no_later_than_s };
+        Ok(Proven {
+            index: receipt.leaf.index,
+            stub: leaf.stub,
+            body_withheld: matches!(receipt.leaf.content, crate::leaf::Content::Withheld { .. }),
+            record: leaf.record,
+            record_digest: receipt.leaf.content.record_digest(receipt.suite),
+            submitter,
+            members: members.clone(),
+            checkpoint: receipt.checkpoint.body,
+            cosigned,
+            existed,
+        })
+    }
+
+    fn passed(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    fn same_ledger(&self, suite: Suite, body: &CheckpointBody) -> Result<(), Failure> {
+        let reason = if suite != self.trust.suite || body.suite != self.trust.suite {
+            format!("the suite is not {}, as the trust file says", self.trust.suite)
+        } else if body.origin != self.trust.origin {
+            format!("the origin is {:?}, the trust file's {:?}", body.origin, self.trust.origin)
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(Step::Ledger, Outcome::Tampered, reason))
+    }
+
+    fn check_leaf(&mut self, receipt: &Receipt) -> Result<CheckedLeaf, Failure> {
+        let checked = receipt.leaf.check(receipt.suite, &self.trust.ledger_id);
+        let leaf = checked.map_err(|error| Failure::of_leaf(&error))?;
+        self.steps.extend([Step::Stub, Step::Record, Step::Terms, Step::Content]);
+        Ok(leaf)
+    }
+
+    /// The trust file's epochs and those that the receipt's handovers lead to.
+    fn epochs(&self, receipt: &Receipt) -> Result<Vec<MemberList>, Failure> {
+        let mut epochs = self.trust.epochs.clone();
+        let mut last = None;
+        for handover in &receipt.handovers {
+            let epoch = handover.checkpoint.body.members_epoch;
+            if last >= Some(epoch) || epoch > receipt.checkpoint.body.members_epoch {
+                let reason = "handovers must ascend by epoch, up to the checkpoint's";
+                return Err(Failure::new(Step::Handover, Outcome::Tampered, reason));
+            }
+            last = Some(epoch);
+            let old = epochs.iter().find(|list| list.epoch.checked_add(1) == Some(epoch));
+            let old = old.ok_or_else(|| undecidable_epoch(Step::Handover, epoch, self.trust))?;
+            let new = self.handover(handover, old)?;
+            match epochs.iter().find(|list| list.epoch == epoch) {
+                Some(known) if *known == new => {}
+                Some(_) => {
+                    let reason = format!("epoch {epoch}'s member list is not the trust file's");
+                    return Err(Failure::new(Step::Handover, Outcome::Tampered, reason));
+                }
+                None => epochs.push(new),
+            }
+        }
+        Ok(epochs)
+    }
+
+    fn handover(&self, handover: &Handover, old: &MemberList) -> Result<MemberList, Failure> {
+        let body = &handover.checkpoint.body;
+        self.same_ledger(body.suite, body).map_err(|failure| failure.in_step(Step::Handover))?;
+        let checked = handover.leaf.check(body.suite, &self.trust.ledger_id);
+        let leaf = checked.map_err(|error| Failure::of_leaf(&error).in_step(Step::Handover))?;
+        let new = handover.verify(old).map_err(|error| Failure::of_handover(&error))?;
+        if !leaf.record.is_some_and(|record| starts_epoch(&record, &new)) {
+            let reason =
+                format!("the record at leaf {} does not lead to the new members", handover.leaf.index);
+            return Err(Failure::new(Step::Handover, Outcome::Tampered, reason));
+        }
+        Ok(new)
+    }
+
+    /// Verifies who brought the record in; answers the code of the submitting bureau.
+    fn admission(
+        &self,
+        receipt: &Receipt,
+        stub: &Stub,
+        epochs: &[MemberList],
+    ) -> Result<Option<String>, Failure> {
+        let refuse = |reason: String| Failure::new(Step::Admission, Outcome::Tampered, reason);
+        let proof = match (&receipt.admission, stub.submitter.0) {
+            (None, 0) => return Ok(None),
+            (Some(proof), 1..) => proof,
+            (None, _) => return Err(refuse("the receipt has no admission".to_owned())),
+            (Some(_), 0) => return Err(refuse("a record of the ledger has no admission".to_owned())),
+        };
+        let admission = Admission::decode(&proof.admission).map_err(|error| {
+            let outcome = match error {
+                AdmissionError::Shape(_) | AdmissionError::Count { .. } => Outcome::Malformed,
+                AdmissionError::Key(_) => Outcome::Tampered,
+            };
+            Failure::new(Step::Admission, outcome, error)
+        })?;
+        let suite = receipt.suite;
+        let tree = TreeAt { suite, tree: Tree::Admission, size: TreeSize(admission.record_count()) };
+        let leaf = suite.leaf(Tree::Admission, &receipt.leaf.content.record_digest(suite).0);
+        let position = LeafIndex(u64::from(proof.position));
+        tree.verify_inclusion(position, leaf, &proof.path, admission.root)
+            .map_err(|error| Failure::of_proof(Step::Admission, &error))?;
+        admission.verify_signature(&self.trust.origin).map_err(|error| refuse(error.to_string()))?;
+        let index = receipt.leaf.index;
+        let in_force = epochs.iter().rev().find(|list| list.from.0 <= index.0);
+        let in_force = in_force.ok_or_else(|| {
+            let reason = format!("leaf {index} is older than the trust file's first epoch");
+            Failure::new(Step::Admission, Outcome::Undecidable, reason)
+        })?;
+        let signer = in_force.by_admission_key(&admission.public_key);
+        let signer = signer.filter(|member| member.number == stub.submitter);
+        let signer = signer.ok_or_else(|| {
+            let (number, epoch) = (stub.submitter, in_force.epoch);
+            refuse(format!("the admission's key is not that of bureau {number} in epoch {epoch}"))
+        })?;
+        Ok(Some(signer.code.clone()))
+    }
+}
+
+/// The members of the checkpoint's epoch; the receipt's text and the checkpoint's digest must be theirs.
+fn members_of<'a>(epochs: &'a [MemberList], receipt: &Receipt) -> Result<&'a MemberList, Failure> {
+    let body = &receipt.checkpoint.body;
+    let refuse = |reason: String| Failure::new(Step::Members, Outcome::Tampered, reason);
+    let Some(at) = epochs.iter().position(|list| list.epoch == body.members_epoch) else {
+        let (first, last) = (epochs.first(), epochs.last());
+        let [first, last] = [first, last].map(|list| list.map_or(0, |list| list.epoch));
+        let epoch = body.members_epoch;
+        let reason = if epoch > last {
+            format!("trust file ends at epoch {last}, the checkpoint is of epoch {epoch}: get the handovers")
+        } else {
+            format!("trust file begins at epoch {first}, the checkpoint is of epoch {epoch}")
+        };
+        return Err(Failure::new(Step::Members, Outcome::Undecidable, reason));
+    };
+    let members = &epochs[at];
+    if receipt.members != members.encode() {
+        return Err(refuse(format!("the receipt's member list is not that of epoch {}", members.epoch)));
+    }
+    if members.digest(body.suite) != body.members_digest {
+        return Err(refuse(format!(
+            "the checkpoint's digest is not that of epoch {}'s members",
+            members.epoch
+        )));
+    }
+    // Revocation is by size: an epoch's keys count from its first size up to, and without, the next one's.
+    let ended = epochs.get(at + 1).is_some_and(|next| body.size >= next.from);
+    if body.size < members.from || ended {
+        return Err(refuse(format!(
+            "epoch {}'s members were not in force at size {}",
+            members.epoch, body.size
+        )));
+    }
+    Ok(members)
+}
+
+/// Verifies the checkpoint's lines, all of which must be of the epoch's keys.
+fn cosigned(receipt: &Receipt, members: &MemberList) -> Result<CosignedAt, Failure> {
+    let known = |line| members.by_cosigning_line(line).or(members.by_log_line(line)).is_some();
+    let verified = receipt.checkpoint.verify(members);
+    let cosigned = verified.map_err(|error| Failure::of_checkpoint(Step::Cosignatures, &error))?;
+    if let Some(line) = receipt.checkpoint.lines.iter().find(|line| !known(line)) {
+        let reason = format!("the line of {} {} is of no key of the epoch", line.name, line.key_id);
+        return Err(Failure::new(Step::Cosignatures, Outcome::Tampered, reason));
+    }
+    Ok(cosigned)
+}
+
+fn undecidable_epoch(step: Step, epoch: u64, trust: &TrustFile) -> Failure {
+    let first = trust.epochs.first().map_or(0, |list| list.epoch);
+    let last = trust.epochs.last().map_or(0, |list| list.epoch);
+    let reason =
+        format!("trust file has epochs {first} to {last}; a handover to epoch {epoch} does not join them");
+    Failure::new(step, Outcome::Undecidable, reason)
+}
+
+/// Whether a member record agrees with the list that it leads to.
+fn starts_epoch(record: &v1::Record, new: &MemberList) -> bool {
+    match &record.body {
+        Some(Body::MemberAdmitted(admitted)) => new.members.iter().any(|member| {
+            member.number.0 == admitted.bureau
+                && member.node_id.0 == admitted.node_id
+                && member.cosigning_key.to_string() == admitted.cosigning_key
+                && member.admission_key.as_slice() == admitted.admission_key
+                && member.log_key.as_ref().map(ToString::to_string).unwrap_or_default() == admitted.log_key
+        }),
+        Some(Body::MemberRemoved(removed)) => {
+            new.members.iter().all(|member| member.node_id.0 != removed.node_id)
+        }
+        _ => false,
+    }
+}
