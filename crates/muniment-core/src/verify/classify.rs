@@ -65,8 +65,7 @@ impl Failure {
 
     pub(super) fn of_handover(error: &HandoverError) -> Self {
         let outcome = match error {
-            HandoverError::Members(MembersError::Line(_) | MembersError::TooLarge(_))
-            | HandoverError::Lines => Outcome::Malformed,
+            HandoverError::Members(MembersError::Line(_) | MembersError::TooLarge(_)) => Outcome::Malformed,
             HandoverError::Members(_)
             | HandoverError::Succession { .. }
             | HandoverError::Size
