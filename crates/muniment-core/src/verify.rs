@@ -3,17 +3,16 @@
 mod classify;
 
 use crate::admission::{Admission, AdmissionError};
-use crate::checkpoint::CheckpointBody;
-use crate::checkpoint::CosignedAt;
+use crate::checkpoint::{CheckpointBody, CosignedAt};
 use crate::conflict::{Conflict, Ground};
 use crate::handover::Handover;
-use crate::leaf::CheckedLeaf;
+use crate::leaf::{CheckedLeaf, Content};
 use crate::members::MemberList;
 use crate::receipt::Receipt;
 use crate::tree::TreeAt;
 use crate::trust::TrustFile;
 use crate::v1::record::Body;
-use crate::{Hash, LeafIndex, Stub, Suite, Tree, TreeSize, UnixMillis, v1};
+use crate::{Hash, LeafIndex, NodeId, Stub, Suite, Tree, TreeSize, UnixMillis, v1};
 
 /// How a verification ended; the exit code of `muniment verify`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,7 +230,7 @@ impl Verifier<'_> {
         Ok(Proven {
             index: receipt.leaf.index,
             stub: leaf.stub,
-            body_withheld: matches!(receipt.leaf.content, crate::leaf::Content::Withheld { .. }),
+            body_withheld: matches!(receipt.leaf.content, Content::Withheld { .. }),
             record: leaf.record,
             record_digest: receipt.leaf.content.record_digest(receipt.suite),
             submitter,
@@ -296,7 +295,7 @@ impl Verifier<'_> {
         let checked = handover.leaf.check(body.suite, &self.trust.ledger_id);
         let leaf = checked.map_err(|error| Failure::of_leaf(&error).in_step(Step::Handover))?;
         let new = handover.verify(old).map_err(|error| Failure::of_handover(&error))?;
-        if !leaf.record.is_some_and(|record| starts_epoch(&record, &new)) {
+        if !leaf.record.is_some_and(|record| starts_epoch(&record, old, &new)) {
             let reason =
                 format!("the record at leaf {} does not lead to the new members", handover.leaf.index);
             return Err(Failure::new(Step::Handover, Outcome::Tampered, reason));
@@ -404,18 +403,24 @@ fn undecidable_epoch(step: Step, epoch: u64, trust: &TrustFile) -> Failure {
     Failure::new(step, Outcome::Undecidable, reason)
 }
 
-/// Whether a member record agrees with the list that it leads to.
-fn starts_epoch(record: &v1::Record, new: &MemberList) -> bool {
+/// Whether a member record agrees with the lists before and after it. Node ids are never reused.
+fn starts_epoch(record: &v1::Record, old: &MemberList, new: &MemberList) -> bool {
     match &record.body {
-        Some(Body::MemberAdmitted(admitted)) => new.members.iter().any(|member| {
-            member.number.0 == admitted.bureau
-                && member.node_id.0 == admitted.node_id
-                && member.cosigning_key.to_string() == admitted.cosigning_key
-                && member.admission_key.as_slice() == admitted.admission_key
-                && member.log_key.as_ref().map(ToString::to_string).unwrap_or_default() == admitted.log_key
-        }),
+        Some(Body::MemberAdmitted(admitted)) => {
+            let node_id = NodeId(admitted.node_id);
+            old.by_node_id(node_id).is_none()
+                && new.by_node_id(node_id).is_some_and(|member| {
+                    let log_key = member.log_key.as_ref().map(ToString::to_string).unwrap_or_default();
+                    member.number.0 == admitted.bureau
+                        && member.cosigning_key.to_string() == admitted.cosigning_key
+                        && member.admission_key.as_slice() == admitted.admission_key
+                        && log_key == admitted.log_key
+                })
+        }
         Some(Body::MemberRemoved(removed)) => {
-            new.members.iter().all(|member| member.node_id.0 != removed.node_id)
+            let node_id = NodeId(removed.node_id);
+            old.by_node_id(node_id).is_some_and(|member| member.number.0 == removed.bureau)
+                && new.by_node_id(node_id).is_none()
         }
         _ => false,
     }

@@ -1,5 +1,9 @@
 //! What the crate promises about evidence, tested at its boundary.
 
+mod base64;
 mod checkpoint;
+mod conflict;
 mod fixture;
+mod ledger;
+mod receipt;
 mod tree;
