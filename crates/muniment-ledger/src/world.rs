@@ -37,6 +37,8 @@ pub struct World {
     pub(crate) members: Arc<MemberList>,
     /// The list that starts at the end of the batch being applied.
     pub(crate) next_members: Option<MemberList>,
+    /// The rules version that starts at the end of the batch being applied.
+    pub(crate) next_rules: Option<RulesVersion>,
     /// Bureaus registered: how many share the window of request ids.
     pub(crate) bureaus: usize,
     pub(crate) objects: Objects,
@@ -77,6 +79,7 @@ impl World {
             head,
             members: Arc::new(founding.members()),
             next_members: None,
+            next_rules: None,
             bureaus: founding.founders.len(),
             objects,
             requests: RequestWindow::new(),

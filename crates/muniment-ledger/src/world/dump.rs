@@ -181,6 +181,7 @@ impl Collected {
             head,
             members: Arc::new(members),
             next_members: None,
+            next_rules: None,
             bureaus: self.bureaus,
             objects: self.objects,
             requests: self.requests,

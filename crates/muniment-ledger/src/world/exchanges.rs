@@ -124,11 +124,6 @@ impl ExchangeWindow {
         self.log.clone()
     }
 
-    /// The number that the next side gets.
-    pub(crate) fn next(&self) -> u64 {
-        self.log.next()
-    }
-
     /// What was first said of a side, if it is remembered.
     #[must_use]
     pub fn content(&self, name: &SideName) -> Option<[u8; 16]> {

@@ -18,6 +18,9 @@ use super::requests::{Request, RequestKey, RequestLog};
 /// First bytes of a dump.
 pub(crate) const DUMP_TITLE: &[u8] = b"muniment/v1/world\0";
 
+/// Key and value of an object in bytes.
+type Encoded = (Vec<u8>, Vec<u8>);
+
 /// The world state after one entry. A clone is cheap; nothing changes it.
 #[derive(Clone, Debug)]
 pub struct WorldView {
@@ -130,7 +133,7 @@ impl WorldView {
         for bucket in 0..BUCKETS {
             let (here, rest) = left.split_at(left.partition_point(|(place, _)| *place == bucket));
             left = rest;
-            let mut objects: Vec<(Vec<u8>, Vec<u8>)> = self
+            let mut objects: Vec<Encoded> = self
                 .objects
                 .bucket(bucket)
                 .map(|(key, object)| (key.to_vec(), encoded(|out| object.put(out))))
@@ -171,7 +174,7 @@ impl WorldView {
     }
 
     /// The objects of which there is one each, with their buckets.
-    fn singles(&self) -> [(usize, (Vec<u8>, Vec<u8>)); 2] {
+    fn singles(&self) -> [(usize, Encoded); 2] {
         let head = (vec![PREFIX_HEAD], encoded(|out| self.head.put(out)));
         let members = (vec![PREFIX_MEMBERS], self.members.encode());
         [head, members].map(|single| (bucket_of(self.suite, &single.0), single))

@@ -1,0 +1,288 @@
+//! The verify stage, before apply: everything that needs the bytes but not the state.
+//!
+//! Decoding, canonical form, digests, terms and signatures, each part by itself, so that a node may spread parts over
+//! its cores. Pure: the same bytes give the same result on every node. A panic is a refusal, the same on every node.
+
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use muniment_core::admission::{Admission, Submission};
+use muniment_core::batch::{Batch, BatchError, BatchHeader, Part};
+use muniment_core::derived::DerivedStatement;
+use muniment_core::keys::PUBLIC_KEY_LENGTH;
+use muniment_core::{Blind, Hash, Kind, LedgerId, Reason, Suite, Verdict, digest, record, terms, v1};
+
+use crate::applied::{RecordBytes, Rejection};
+use crate::side::side_of;
+use crate::world::exchanges::SideUse;
+use crate::world::stream::short_digest;
+
+/// What the verify stage needs to know of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyContext {
+    /// The ledger's hash suite.
+    pub suite: Suite,
+    /// The ledger's origin, which admissions sign.
+    pub origin: Arc<str>,
+    /// The ledger, which records name.
+    pub ledger_id: LedgerId,
+}
+
+/// A batch whose parts can be verified one by one, in any order, on any thread.
+#[derive(Clone, Debug)]
+pub struct DecodedBatch {
+    header: BatchHeader,
+    bytes: Arc<[u8]>,
+    parts: Vec<DecodedPart>,
+}
+
+#[derive(Clone, Debug)]
+enum DecodedPart {
+    Admission { admission: Admission, records: Vec<(Blind, Range<usize>)> },
+    Derived(DerivedStatement),
+}
+
+/// A batch after the verify stage.
+#[derive(Clone, Debug)]
+pub struct VerifiedBatch {
+    pub(crate) content: Result<(BatchHeader, Vec<VerifiedPart>), BatchError>,
+}
+
+/// A part after the verify stage.
+#[derive(Clone, Debug)]
+pub struct VerifiedPart(pub(crate) VerifiedContent);
+
+#[derive(Clone, Debug)]
+pub(crate) enum VerifiedContent {
+    Admission(VerifiedAdmission),
+    Derived(VerifiedDerived),
+}
+
+/// An admission whose signature and root hold, unless it says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct VerifiedAdmission {
+    pub(crate) admission: Admission,
+    pub(crate) content: Result<Vec<VerifiedRecord>, Rejection>,
+    /// Whether checking it or a record of it panicked.
+    pub(crate) fault: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct VerifiedRecord {
+    pub(crate) blind: Blind,
+    pub(crate) bytes: RecordBytes,
+    pub(crate) record_digest: Hash,
+    pub(crate) content: Result<Box<CheckedRecord>, Rejection>,
+}
+
+/// A record that its codec accepts, with what follows from its bytes alone.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedRecord {
+    pub(crate) record: v1::Record,
+    pub(crate) kind: Kind,
+    /// Keys of its terms besides flags, strictly ascending.
+    pub(crate) term_keys: Vec<Hash>,
+    /// The side of an exchange that it reports.
+    pub(crate) side: Option<SideUse>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct VerifiedDerived {
+    pub(crate) statement: DerivedStatement,
+    /// Keys whose signature holds; `Err` when checking panicked.
+    pub(crate) signers: Result<Vec<[u8; PUBLIC_KEY_LENGTH]>, ()>,
+}
+
+/// Verifies a whole batch on this thread.
+#[must_use]
+pub fn verify_batch(context: &VerifyContext, bytes: Arc<[u8]>) -> VerifiedBatch {
+    match DecodedBatch::decode(bytes) {
+        Ok(batch) => {
+            let parts = (0..batch.part_count()).map(|part| batch.verify_part(context, part)).collect();
+            batch.into_verified(parts)
+        }
+        Err(error) => VerifiedBatch::refused(error),
+    }
+}
+
+/// The digest that tells contents of one request id apart: H("muniment/v1/submission" 00 record digests), 16 bytes.
+#[must_use]
+pub(crate) fn submission_digest(suite: Suite, records: &[VerifiedRecord]) -> [u8; 16] {
+    let mut input = Vec::with_capacity(23 + 32 * records.len());
+    input.extend_from_slice(b"muniment/v1/submission\0");
+    records.iter().for_each(|record| input.extend_from_slice(&record.record_digest.0));
+    short_digest(&suite.hash(&[&input]))
+}
+
+impl DecodedBatch {
+    /// Splits a batch into its parts.
+    ///
+    /// # Errors
+    /// [`BatchError`]: the entry applies to nothing ([`VerifiedBatch::refused`]).
+    pub fn decode(bytes: Arc<[u8]>) -> Result<Self, BatchError> {
+        let Batch { header, parts } = Batch::decode(&bytes)?;
+        let start = bytes.as_ptr().addr();
+        let range = |record: &[u8]| {
+            let from = record.as_ptr().addr() - start;
+            from..from + record.len()
+        };
+        let own = |part| match part {
+            Part::Admission { admission, records } => {
+                let records = records.iter().map(|record| (record.blind, range(record.bytes))).collect();
+                DecodedPart::Admission { admission, records }
+            }
+            Part::Derived(statement) => DecodedPart::Derived(statement),
+        };
+        let parts = parts.into_iter().map(own).collect();
+        Ok(Self { header, bytes, parts })
+    }
+
+    /// The batch's header.
+    #[must_use]
+    pub const fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// How many parts there are.
+    #[must_use]
+    pub const fn part_count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Verifies one part.
+    ///
+    /// # Panics
+    /// When there is no such part.
+    #[must_use]
+    pub fn verify_part(&self, context: &VerifyContext, part: usize) -> VerifiedPart {
+        let content = match &self.parts[part] {
+            DecodedPart::Admission { admission, records } => {
+                VerifiedContent::Admission(self.verify_admission(context, admission, records))
+            }
+            DecodedPart::Derived(statement) => {
+                VerifiedContent::Derived(verify_derived(context, statement.clone()))
+            }
+        };
+        VerifiedPart(content)
+    }
+
+    /// Puts the parts together again.
+    ///
+    /// # Panics
+    /// When they are not as many as the batch has.
+    #[must_use]
+    pub fn into_verified(self, parts: Vec<VerifiedPart>) -> VerifiedBatch {
+        assert_eq!(parts.len(), self.parts.len(), "every part of the batch is verified once");
+        VerifiedBatch { content: Ok((self.header, parts)) }
+    }
+
+    fn verify_admission(
+        &self,
+        context: &VerifyContext,
+        admission: &Admission,
+        records: &[(Blind, Range<usize>)],
+    ) -> VerifiedAdmission {
+        let verified = guarded(|| {
+            let digests: Vec<Hash> = records
+                .iter()
+                .map(|(blind, range)| digest::record_digest(context.suite, blind, &self.bytes[range.clone()]))
+                .collect();
+            check_admission(context, admission, &digests).map(|()| digests)
+        });
+        let digests = match verified {
+            Ok(Ok(digests)) => digests,
+            Ok(Err(rejection)) => return VerifiedAdmission::dropped(admission, rejection, false),
+            Err(_) => return VerifiedAdmission::dropped(admission, fault(), true),
+        };
+        let mut is_fault = false;
+        let records = records.iter().zip(digests).map(|((blind, range), record_digest)| {
+            let bytes = RecordBytes::within(Arc::clone(&self.bytes), range.clone());
+            let content = guarded(|| check_record(context, &bytes)).unwrap_or_else(|_| {
+                is_fault = true;
+                Err(fault())
+            });
+            VerifiedRecord { blind: *blind, bytes, record_digest, content }
+        });
+        let content = Ok(records.collect());
+        VerifiedAdmission { admission: admission.clone(), content, fault: is_fault }
+    }
+}
+
+impl VerifiedBatch {
+    /// An entry that is no batch: it applies to nothing, on every node.
+    #[must_use]
+    pub const fn refused(error: BatchError) -> Self {
+        Self { content: Err(error) }
+    }
+
+    /// The batch's header; none when the entry is no batch.
+    #[must_use]
+    pub fn header(&self) -> Option<&BatchHeader> {
+        self.content.as_ref().ok().map(|(header, _)| header)
+    }
+}
+
+impl VerifiedAdmission {
+    fn dropped(admission: &Admission, rejection: Rejection, fault: bool) -> Self {
+        Self { admission: admission.clone(), content: Err(rejection), fault }
+    }
+
+    /// Its submissions, each with the position of its first record and its records' number.
+    pub(crate) fn submissions(&self) -> impl Iterator<Item = (Submission, Range<usize>)> {
+        let mut next = 0;
+        self.admission.submissions.iter().map(move |submission| {
+            let first = next;
+            next += usize::try_from(submission.count).expect("at most 2,048 records");
+            (*submission, first..next)
+        })
+    }
+}
+
+fn check_admission(
+    context: &VerifyContext,
+    admission: &Admission,
+    digests: &[Hash],
+) -> Result<(), Rejection> {
+    let refuse = |detail: String| Rejection::new(Reason::BadSignature, "", detail);
+    if Admission::root_over(context.suite, digests.iter().copied()) != admission.root {
+        return Err(refuse("the admission's root is not that of its records: sign again".to_owned()));
+    }
+    let signature = admission.verify_signature(&context.origin);
+    signature
+        .map(|_| ())
+        .map_err(|error| refuse(format!("{error}: sign with the bound key, over this origin")))
+}
+
+fn check_record(context: &VerifyContext, bytes: &[u8]) -> Result<Box<CheckedRecord>, Rejection> {
+    let record = record::decode(bytes, Some(&context.ledger_id))?;
+    let kind = record::kind(&record).ok_or_else(fault)?;
+    let term_keys = terms::term_keys(context.suite, &terms::terms_of(&record, kind), Verdict::NONE);
+    let side = side_of(context.suite, &record, bytes);
+    Ok(Box::new(CheckedRecord { record, kind, term_keys, side }))
+}
+
+fn verify_derived(context: &VerifyContext, statement: DerivedStatement) -> VerifiedDerived {
+    let signers = guarded(|| {
+        let holding = statement
+            .signatures
+            .iter()
+            .filter(|signature| statement.derived.verify(&context.origin, signature).is_ok());
+        holding.map(|signature| signature.public_key).collect()
+    });
+    VerifiedDerived { statement, signers: signers.map_err(|_| ()) }
+}
+
+/// Runs a pure check. Nothing that it touched is used after a panic, so unwinding breaks no invariant.
+fn guarded<T>(check: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(check))
+}
+
+fn fault() -> Rejection {
+    Rejection::new(
+        Reason::InvalidRecord,
+        "",
+        "can't be checked by this build: report it, nothing was written",
+    )
+}
