@@ -13,6 +13,7 @@ pub mod disk;
 mod error;
 mod file_disk;
 mod frame;
+pub mod fsck;
 pub mod identity;
 mod install;
 pub mod ledger;

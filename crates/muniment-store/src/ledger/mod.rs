@@ -26,3 +26,8 @@ pub use sync_point::{BackgroundSync, EntryPosition, SyncPoint, SyncPointJob, Syn
 pub use view::View;
 pub use world_dump::{DumpedWorld, WorldDump, WorldDumpRef};
 pub use writer::{AppendBatch, AppendLeaf, Appended, Writer};
+
+pub(crate) use extents::row_place;
+pub(crate) use kept::read_admission_frame;
+pub(crate) use open::list;
+pub(crate) use world_dump::check_dump;

@@ -13,6 +13,7 @@ mod tail;
 mod writer;
 
 pub use frames::{Frame, Intent, Purged};
+pub(crate) use open::check;
 pub use open::{Recovered, open};
 pub use reader::{LogReader, StoredEntry};
 pub use writer::LogWriter;

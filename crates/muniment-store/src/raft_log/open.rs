@@ -57,12 +57,7 @@ pub fn open(
         let header = SegmentHeader { kind: SegmentKind::RaftLog, class: 0, generation: 1, first_sequence: 0 };
         found.push((segment, header));
     }
-    let mut replay = Replay::default();
-    for (position, (segment, header)) in found.iter().enumerate() {
-        let next = found.get(position + 1).map(|(_, header)| header);
-        replay.segment(segment, header, next)?;
-    }
-    replay.insist_on_whole(&found[0])?;
+    let replay = Replay::over(&found)?;
     let (active, _) = found.pop().expect("a log has at least one segment");
     replay.secure_tail(&active, options.segment_bytes)?;
     let Replay { index, chain, offset, frames, .. } = replay;
@@ -84,6 +79,20 @@ pub fn open(
         buffer: Vec::new(),
     };
     Ok((writer, reader, recovered))
+}
+
+/// Reads every frame of the Raft log in `dir` and changes nothing; answers how many there are.
+pub(crate) fn check(disk: &Arc<dyn Disk>, dir: &Path) -> Result<u64, StorageError> {
+    let (generations, spares) = match names(disk, dir) {
+        Err(StorageError::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        other => other?,
+    };
+    let segments = Segments::new(Arc::clone(disk), dir, Options::default(), &spares);
+    let mut found = Vec::with_capacity(generations.len());
+    for generation in generations {
+        found.push(open_segment(&segments, generation)?);
+    }
+    Ok(Replay::over(&found)?.frames)
 }
 
 /// Generations in use, ascending, and numbers of spares.
@@ -140,6 +149,19 @@ impl Default for Replay {
 }
 
 impl Replay {
+    /// Reads all segments.
+    fn over(found: &[(Segment, SegmentHeader)]) -> Result<Self, StorageError> {
+        let mut replay = Self::default();
+        for (position, (segment, header)) in found.iter().enumerate() {
+            let next = found.get(position + 1).map(|(_, header)| header);
+            replay.segment(segment, header, next)?;
+        }
+        if let Some(first) = found.first() {
+            replay.insist_on_whole(first)?;
+        }
+        Ok(replay)
+    }
+
     /// Reads a segment up to where `next` starts, or to the end of the chain.
     fn segment(
         &mut self,

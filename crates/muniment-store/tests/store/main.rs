@@ -1,6 +1,8 @@
 //! The store at its boundary.
 
 #[cfg(test)]
+mod fsck;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod raft_log;

@@ -1,0 +1,177 @@
+//! The check of a data directory: every byte that is evidence is held against another.
+//!
+//! Records against their stubs, stubs against leaf hashes, hashes against their children, the root against the sync
+//! point, addresses against where things lie, admissions against their signature and the records they cover, every
+//! frame against its checksum. Reads only; changes nothing.
+
+mod admissions;
+mod frames;
+mod leaves;
+mod report;
+mod rows;
+mod tree;
+
+pub use report::{Counts, Finding, Report};
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use muniment_core::{Hash, Stub};
+
+use crate::data_dir::OpenError;
+use crate::disk::Disk;
+use crate::error::{At, StorageError};
+use crate::identity::{IDENTITY_FILE, Identity, IdentityError};
+use crate::ledger::current::{CURRENT_FILE, Current};
+use crate::ledger::cursor::Sequence;
+use crate::ledger::{LedgerFile, check_dump, list};
+use crate::raft_log;
+use frames::Frames;
+use leaves::{Leaves, lengths};
+
+/// Computes the terms digest of a record under its stub; `None` if the record can't be decoded.
+pub type TermsDigest<'a> = &'a dyn Fn(&Stub, &[u8]) -> Option<Hash>;
+
+/// Checks a node's data directory. It must not be in use.
+///
+/// # Errors
+/// [`OpenError`] if the check can't be made: the directory is in use, of another format, or the disk fails. Damage is
+/// no error but a [`Finding`].
+pub fn fsck(
+    disk: &Arc<dyn Disk>,
+    data_dir: &Path,
+    terms_digest: TermsDigest<'_>,
+) -> Result<Report, OpenError> {
+    let lock_path = data_dir.join("LOCK");
+    let _lock = match disk.lock(&lock_path) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(OpenError::Locked { path: lock_path });
+        }
+        other => other.at("lock", &lock_path)?,
+    };
+    let mut report = Report::default();
+    let identity = match Identity::load(&**disk, data_dir) {
+        Ok(Some(identity)) => identity,
+        Ok(None) => {
+            report.find(IDENTITY_FILE, 0, 0, "it is missing");
+            return Ok(report);
+        }
+        Err(IdentityError::Storage(StorageError::Corrupt { what, offset, .. })) => {
+            report.find(IDENTITY_FILE, offset, 0, what);
+            return Ok(report);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let ledger = check_ledger(&**disk, &data_dir.join("ledger"), &identity, terms_digest)?;
+    report.counts = ledger.counts;
+    report.notes = ledger.notes;
+    let in_data_dir = |finding: Finding| Finding { file: format!("ledger/{}", finding.file), ..finding };
+    report.findings.extend(ledger.findings.into_iter().map(in_data_dir));
+    match raft_log::check(disk, &data_dir.join("raft")) {
+        Ok(frames) => report.counts.log_frames = frames,
+        Err(StorageError::Corrupt { path, offset, what }) => {
+            let file = path.strip_prefix(data_dir).unwrap_or(&path).display().to_string();
+            report.find(file, offset, 0, what);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(report)
+}
+
+/// Checks a ledger directory; findings name files below it.
+pub(crate) fn check_ledger(
+    disk: &dyn Disk,
+    dir: &Path,
+    identity: &Identity,
+    terms_digest: TermsDigest<'_>,
+) -> Result<Report, StorageError> {
+    let mut report = Report::default();
+    let current = match Current::load(disk, dir) {
+        Ok(Some(current)) if current.ledger_id == identity.ledger_id => current,
+        Ok(Some(_)) => {
+            report.find(CURRENT_FILE, 10, 32, "it belongs to another ledger");
+            return Ok(report);
+        }
+        Ok(None) => {
+            report.find(CURRENT_FILE, 0, 0, "it is missing");
+            return Ok(report);
+        }
+        Err(StorageError::Corrupt { offset, what, .. }) => {
+            report.find(CURRENT_FILE, offset, 0, what);
+            return Ok(report);
+        }
+        Err(error) => return Err(error),
+    };
+    check_current(disk, dir, identity, &current, terms_digest, &mut report)?;
+    Ok(report)
+}
+
+/// Checks a ledger directory against a sync point.
+pub(crate) fn check_current(
+    disk: &dyn Disk,
+    dir: &Path,
+    identity: &Identity,
+    current: &Current,
+    terms_digest: TermsDigest<'_>,
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    check_lengths(disk, dir, current, report)?;
+    Leaves::new(disk, dir, identity, current, terms_digest).check(report)?;
+    let mut notes = Frames::new(disk, dir, Sequence::Checkpoints, lengths(current, Sequence::Checkpoints));
+    while notes.next(report)?.is_some() {
+        report.counts.checkpoints += 1;
+    }
+    if let Some(about) = &current.point.dump {
+        match check_dump(disk, dir, identity.ledger_id, about) {
+            Ok(_) => {}
+            Err(StorageError::Corrupt { offset, what, .. }) => {
+                report.find(format!("world/{}", about.file_name()), offset, about.bytes, what);
+            }
+            Err(StorageError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+                report.find(format!("world/{}", about.file_name()), 0, 0, "it is missing");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Files must be as long as the sync point says, and as its size needs. Longer is not yet synced: no damage.
+fn check_lengths(
+    disk: &dyn Disk,
+    dir: &Path,
+    current: &Current,
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    let found = list(disk, dir)?;
+    for (file, synced) in &current.lengths {
+        let length = found.get(file).copied().unwrap_or(0);
+        if length < *synced {
+            report.find(
+                file.relative(),
+                length,
+                0,
+                format!("{length} bytes are there, {synced} were synced"),
+            );
+        }
+        if length > *synced {
+            report.notes.push(format!("{file}: {} bytes beyond the sync point", length - synced));
+        }
+    }
+    for (file, length) in &found {
+        if !current.lengths.contains_key(file) {
+            report.notes.push(format!("{file}: {length} bytes, not yet in a sync point"));
+        }
+    }
+    let size = current.point.size.0;
+    let widths = [(LedgerFile::Stubs as fn(u32) -> LedgerFile, 64), (LedgerFile::Addresses, 32)];
+    for (file, width) in widths {
+        let named = |number| current.lengths.get(&file(number)).copied();
+        let bytes: u64 = (0..).map_while(named).sum();
+        if bytes != size * width {
+            report.find(CURRENT_FILE, 0, 0, format!("{bytes} bytes of {width} for {size} leaves"));
+        }
+    }
+    Ok(())
+}
