@@ -11,6 +11,17 @@ use crate::personal_data::{self, PersonalData};
 
 /// The 31 characters of a unified social credit code, by value (GB 32100: no I, O, S, V, Z).
 const USCC_ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+/// Value of every byte in the alphabet of unified social credit codes; 31 for those outside.
+const USCC_VALUES: [u8; 256] = {
+    let mut values = [31; 256];
+    let mut value = 0;
+    while value < 31 {
+        values[USCC_ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 /// Characters of a unified social credit code.
 const USCC_LENGTH: usize = 18;
 /// First two digits of the regions of GB/T 2260: provinces, autonomous regions, municipalities, special regions.
@@ -181,7 +192,7 @@ pub fn is_credit_code(text: &str) -> bool {
 }
 
 fn credit_code_value(character: u8) -> Option<usize> {
-    USCC_ALPHABET.iter().position(|allowed| *allowed == character)
+    Some(usize::from(USCC_VALUES[usize::from(character)])).filter(|value| *value < USCC_ALPHABET.len())
 }
 
 fn check_credit_code(value: &str, offset: usize) -> Result<(), IdentifierError> {

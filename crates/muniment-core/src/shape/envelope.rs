@@ -27,7 +27,7 @@ shapes! {
         historic: any,
         visibility: known_or_unstated::<Visibility>(),
         supervisor: any,
-        body: body,
+        body: any,
     } => whole_record;
     Actor {
         system: identifier(),
@@ -54,8 +54,9 @@ shapes! {
     } => ends_after_it_starts;
 }
 
-/// The fields of a record that depend on each other.
+/// The body, and the fields of a record that depend on each other.
 fn whole_record(record: &Record) -> Checked {
+    body(record.body.as_ref())?;
     let is_fact = record::kind(record).is_some_and(|kind| kind.row().nature == Nature::Fact);
     if is_fact && record.actor.is_none() {
         return Err(Fault::invalid("is missing: a fact states the system that acted")).at("actor");
@@ -104,13 +105,13 @@ const fn day_of_month(days: u64) -> u64 {
     day_of_year - (153 * month + 2) / 5 + 1
 }
 
-/// The body by its kind's table.
-fn body(body: &Option<Body>) -> Checked {
+/// The body by its kind's table. Paths begin with the kind: a oneof is no field.
+fn body(body: Option<&Body>) -> Checked {
     macro_rules! each {
         ($body:expr, $($kind:ident)+) => { match $body { $(Body::$kind(body) => body.check()),+ } };
     }
     let Some(body) = body else {
-        return missing();
+        return missing().at("body");
     };
     each!(body, BureauRegistered BureauUpdated BureauSuspended CertificateBound CertificateRevoked CataloguePublished
         CatalogueUpdated CatalogueWithdrawn SharingApplied ApplicationWithdrawn AuthorisationGranted

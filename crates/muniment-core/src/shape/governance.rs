@@ -4,8 +4,8 @@ use super::rule::{
     any, ascending, ascending_messages, blob, digest, free_text, missing, number, remark, text,
 };
 use super::{At as _, Checked, shapes};
-use crate::v1::Word;
 use crate::v1::anchor::Anchored;
+use crate::v1::{Anchor, Word};
 
 /// Most bytes of a policy document.
 const POLICY_BYTES_MAX: usize = 32 * 1024;
@@ -65,14 +65,15 @@ shapes! {
         known_size: any,
     }
     Anchor {
-        anchored: anchored,
-    }
+        anchored: any,
+    } => one_anchor;
 }
 
-fn anchored(anchored: &Option<Anchored>) -> Checked {
+/// Paths name the alternative: a oneof is no field.
+fn one_anchor(anchor: &Anchor) -> Checked {
     let bounded = blob(1..=ANCHOR_BYTES_MAX);
-    match anchored {
-        None => missing(),
+    match &anchor.anchored {
+        None => missing().at("anchored"),
         Some(Anchored::Checkpoint(note)) => bounded(note).at("checkpoint"),
         Some(Anchored::TimestampToken(token)) => bounded(token).at("timestamp_token"),
     }
