@@ -26,16 +26,19 @@ pub(crate) struct Bureau {
     pub(crate) log: LogKey,
 }
 
+/// The seed of a bureau's key: role 1 cosigns, 2 admits, 3 is the log key.
+pub(crate) fn seed(role: u8, number: u32) -> [u8; 32] {
+    let mut seed = [role; 32];
+    seed[..4].copy_from_slice(&number.to_be_bytes());
+    seed
+}
+
 impl Bureau {
     /// The bureau of a number; its keys follow from it.
     pub(crate) fn new(suite: Suite, number: u32) -> Self {
         let names = ["hefei", "bozhou", "wuhu", "anqing", "bengbu", "chuzhou", "fuyang", "huaibei"];
         let code = names[usize::try_from(number - 1).expect("small") % names.len()].to_owned();
-        let seed = |role: u8| {
-            let mut seed = [role; 32];
-            seed[..4].copy_from_slice(&number.to_be_bytes());
-            seed
-        };
+        let seed = |role| seed(role, number);
         Self {
             number: BureauNumber(number),
             cosigning: CosigningKey::from_seed(suite, &format!("{ORIGIN}/{code}"), &seed(1))

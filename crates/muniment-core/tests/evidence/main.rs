@@ -6,4 +6,6 @@ mod conflict;
 mod fixture;
 mod ledger;
 mod receipt;
+mod tampering;
 mod tree;
+mod vectors;

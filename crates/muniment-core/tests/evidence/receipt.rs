@@ -9,6 +9,7 @@ use muniment_core::{Hash, Suite, TreeSize, UnixMillis};
 
 use crate::fixture::{ORIGIN, TIME_S, bureaus};
 use crate::ledger::Ledger;
+use crate::tampering::{CHANGES, TEXT_CHANGES};
 
 /// Asserts step and outcome of a failed verification.
 #[track_caller]
@@ -147,19 +148,10 @@ fn no_other_text_of_a_receipt_is_accepted() {
             let code = verify(changed.as_bytes(), &trust).outcome.exit_code();
             assert!(code == 2 || code == 3, "{suite}: {what}: exit {code}");
         };
-        refused("a newline more at the end", format!("{text}\n"));
-        refused("a newline less at the end", text.trim_end().to_owned());
-        refused("a newline before", format!("\n{text}"));
-        refused("CRLF", text.replace('\n', "\r\n"));
-        refused("a byte order mark", format!("\u{feff}{text}"));
-        refused("a leading zero in the index", text.replace("index 9\n", "index 09\n"));
-        refused("a sign before the index", text.replace("index 9\n", "index +9\n"));
-        refused("a leading zero in the size", text.replace("\n10\n", "\n010\n"));
-        refused("two spaces", text.replace("extra ", "extra  "));
-        refused("a trailing space", text.replace("index 9\n", "index 9 \n"));
-        refused("no padding", text.replace("=\n", "\n"));
+        for change in TEXT_CHANGES {
+            refused(change.name, (change.apply)(&text));
+        }
         refused("a JSON view", format!("{{\"receipt\": {text:?}}}"));
-        refused("a NUL at the end", format!("{text}\0"));
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         for at in 0..lines.len() {
             // A log key's line is for C2SP's tools; without it q bureaus still vouch for all that it says.
@@ -194,48 +186,11 @@ fn no_other_text_of_a_receipt_is_accepted() {
 fn each_step_names_what_it_found() {
     for suite in Suite::ALL {
         let ledger = Ledger::sample(suite);
-        let (trust, good) = (ledger.trust(), ledger.receipt(9, ledger.size()));
-        let check = |step, outcome, change: &dyn Fn(&mut Receipt)| {
-            let mut receipt = good.clone();
-            change(&mut receipt);
-            check_refused(&receipt, &trust, step, outcome);
-        };
-        let tampered = Outcome::Tampered;
-        check(Step::Ledger, tampered, &|r| r.checkpoint.body.origin.push('x'));
-        check(Step::Stub, Outcome::Undecidable, &|r| r.leaf.stub[0] = 2);
-        check(Step::Stub, tampered, &|r| r.leaf.stub[3] |= 0x80);
-        check(Step::Record, tampered, &|r| r.leaf.stub[1] = 50);
-        check(Step::Record, Outcome::Undecidable, &|r| r.leaf.stub[1] = 199);
-        check(Step::Record, tampered, &|r| r.leaf.stub[7] = 2);
-        check(Step::Record, tampered, &|r| r.leaf.stub[31] ^= 1);
-        check(Step::Record, tampered, &|r| r.leaf.stub[3] ^= 0x08);
-        check(Step::Terms, tampered, &|r| r.leaf.stub[23] ^= 1);
-        check(Step::Terms, tampered, &|r| r.leaf.terms_digest.0[0] ^= 1);
-        check(Step::Content, tampered, &|r| r.leaf.stub[32] ^= 1);
-        check(Step::Inclusion, tampered, &|r| r.leaf.stub[15] ^= 1);
-        check(Step::Inclusion, tampered, &|r| r.leaf.index.0 = 8);
-        check(Step::Inclusion, tampered, &|r| r.leaf.index.0 = 10);
-        check(Step::Inclusion, tampered, &|r| r.leaf.path.truncate(1));
-        check(Step::Inclusion, tampered, &|r| r.checkpoint.body.size.0 = 11);
-        check(Step::Format, Outcome::Malformed, &|r| r.checkpoint.body.size.0 = (1 << 62) + 1);
-        check(Step::Handover, tampered, &|r| r.handovers.push(r.handovers[0].clone()));
-        check(Step::Handover, tampered, &|r| r.handovers[0].leaf.index.0 = 6);
-        check(Step::Members, Outcome::Undecidable, &|r| r.handovers.clear());
-        check(Step::Members, Outcome::Undecidable, &|r| r.checkpoint.body.members_epoch = 2);
-        check(Step::Members, tampered, &|r| r.checkpoint.body.members_digest.0[0] ^= 1);
-        check(Step::Members, tampered, &|r| r.members = trust.epochs[0].encode());
-        check(Step::Cosignatures, tampered, &|r| {
-            r.checkpoint.lines.retain(|line| !line.name.ends_with("hefei"));
-        });
-        check(Step::Cosignatures, tampered, &|r| r.checkpoint.body.index_root.0[0] ^= 1);
-        check(Step::Admission, tampered, &|r| r.admission = None);
-        check(Step::Admission, tampered, &|r| {
-            *r.admission.as_mut().expect("admitted").admission.last_mut().expect("bytes") ^= 1;
-        });
-        check(Step::Admission, tampered, &|r| r.admission.as_mut().expect("admitted").position = 1);
-        check(Step::Admission, Outcome::Malformed, &|r| {
-            r.admission.as_mut().expect("admitted").admission.push(0);
-        });
+        for change in CHANGES {
+            let mut receipt = ledger.receipt(9, ledger.size());
+            (change.apply)(&ledger, &mut receipt);
+            check_refused(&receipt, &ledger.trust(), change.step, change.outcome);
+        }
     }
 }
 

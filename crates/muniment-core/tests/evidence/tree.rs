@@ -5,7 +5,7 @@ use muniment_core::{Hash, LeafIndex, Suite, Tree, TreeSize};
 use proptest::prelude::*;
 
 /// Leaves of the reference tree of RFC 6962's implementations (certificate-transparency, `TestVectors`).
-const REFERENCE_LEAVES: [&str; 8] =
+pub(crate) const REFERENCE_LEAVES: [&str; 8] =
     ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 
 /// Its roots at sizes 1 to 8.
@@ -75,7 +75,7 @@ const REFERENCE_CONSISTENCY: [(u64, u64, &[&str]); 4] = [
     ),
 ];
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex")).collect()
 }
 
