@@ -26,16 +26,14 @@ pub(crate) enum FrameKind {
     Purge = 7,
     /// Blind and bytes of a record.
     Record = 16,
-    /// An admission, with the digests of its records that became no leaf.
+    /// A kept admission.
     Admission = 17,
-    /// A derived statement with its signatures.
-    Derived = 18,
     /// A checkpoint note.
-    Checkpoint = 19,
+    Checkpoint = 18,
 }
 
 impl FrameKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 10] = [
         Self::Group,
         Self::Entry,
         Self::Vote,
@@ -45,7 +43,6 @@ impl FrameKind {
         Self::Purge,
         Self::Record,
         Self::Admission,
-        Self::Derived,
         Self::Checkpoint,
     ];
 

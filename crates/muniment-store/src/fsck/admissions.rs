@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use muniment_core::admission::Admission;
+use muniment_core::admission::{Admission, KeptAdmission};
 use muniment_core::derived::DerivedStatement;
-use muniment_core::reader::Reader;
 use muniment_core::{Hash, Suite};
 
 use super::frames::{Frames, Item};
 use super::report::Report;
 use crate::error::StorageError;
-use crate::frame::FRAME_HEADER;
+use crate::frame::{FRAME_HEADER, FrameKind};
 use crate::ledger::cursor::Place;
-use crate::ledger::{StoredAdmission, read_admission_frame};
 
 /// Where a leaf should lie, as far as it can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,33 +139,26 @@ impl<'a> Admissions<'a> {
         let Some((kind, payload)) = &item.content else {
             return Ok(None);
         };
-        match read_admission_frame(*kind, payload).map_err(|error| error.to_string())? {
-            Some(StoredAdmission::Admission { bytes, without_leaf }) => {
-                self.admission(&bytes, without_leaf).map(Some)
-            }
-            Some(StoredAdmission::Derived { bytes }) => self.derived(&bytes).map(Some),
-            None => Err(format!("a {kind:?} frame among the admissions")),
+        if *kind != FrameKind::Admission {
+            return Err(format!("a {kind:?} frame among the admissions"));
         }
+        let covered = match KeptAdmission::decode(payload).map_err(|error| error.to_string())? {
+            KeptAdmission::Admission { admission, absent } => self.admission(&admission, absent),
+            KeptAdmission::Derived(statement) => self.derived(&statement),
+        };
+        covered.map(Some)
     }
 
-    fn admission(&self, bytes: &[u8], without_leaf: Vec<(u32, Hash)>) -> Result<Covered, String> {
-        let admission = Admission::decode(bytes).map_err(|error| error.to_string())?;
+    fn admission(&self, admission: &Admission, absent: Vec<(u32, Hash)>) -> Result<Covered, String> {
         admission.verify_signature(self.origin).map_err(|error| error.to_string())?;
         let count = u32::try_from(admission.record_count()).map_err(|error| error.to_string())?;
-        let named = without_leaf.len();
-        let digests: BTreeMap<u32, Hash> = without_leaf.into_iter().collect();
-        if digests.len() != named || digests.keys().any(|position| *position >= count) {
-            return Err("it names positions twice, or beyond its records".to_owned());
-        }
+        let digests: BTreeMap<u32, Hash> = absent.into_iter().collect();
         let free: Vec<u32> = (0..count).filter(|position| !digests.contains_key(position)).collect();
         let root = Some(admission.root);
         Ok(Covered { root, digests, free: free.into_iter(), unknown: false })
     }
 
-    fn derived(&self, bytes: &[u8]) -> Result<Covered, String> {
-        let mut reader = Reader::new(bytes);
-        let statement = DerivedStatement::read(&mut reader).map_err(|error| error.to_string())?;
-        reader.end().map_err(|error| error.to_string())?;
+    fn derived(&self, statement: &DerivedStatement) -> Result<Covered, String> {
         for signature in &statement.signatures {
             let verified = statement.derived.verify(self.origin, signature);
             verified.map_err(|error| error.to_string())?;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use muniment_core::digest::{content_digest, record_digest};
+use muniment_core::digest::record_digest;
 use muniment_core::{Blind, Hash, LeafIndex, RetentionClass, Stub};
 
-use super::TermsDigest;
+use super::LeafCheck;
 use super::admissions::{Admissions, Seat};
 use super::frames::{Frames, Item};
 use super::report::Report;
@@ -24,7 +24,7 @@ use crate::ledger::cursor::Sequence;
 /// Checks all leaves of a ledger directory.
 pub(super) struct Leaves<'a> {
     identity: &'a Identity,
-    terms_digest: TermsDigest<'a>,
+    leaf_check: LeafCheck<'a>,
     size: u64,
     stubs: Rows<'a, { Stub::LENGTH }>,
     addresses: Rows<'a, ADDRESS_LENGTH>,
@@ -49,7 +49,7 @@ impl<'a> Leaves<'a> {
         dir: &'a Path,
         identity: &'a Identity,
         current: &Current,
-        terms_digest: TermsDigest<'a>,
+        leaf_check: LeafCheck<'a>,
     ) -> Self {
         let suite = identity.suite;
         let size = current.point.size;
@@ -61,7 +61,7 @@ impl<'a> Leaves<'a> {
         });
         Self {
             identity,
-            terms_digest,
+            leaf_check,
             size: size.0,
             stubs: Rows::new(disk, dir, size.0, LedgerFile::Stubs),
             addresses: Rows::new(disk, dir, size.0, LedgerFile::Addresses),
@@ -102,7 +102,9 @@ impl<'a> Leaves<'a> {
             Some(class) => self.records[usize::from(class.number())].next(report)?,
             None => None,
         };
-        let digest = item.as_ref().and_then(|item| self.record(item, class, stub.as_ref(), report));
+        let digest = item
+            .as_ref()
+            .and_then(|item| self.record(item, class, stub.is_some().then_some(&stub_bytes), report));
         let seat = self.seat(stub.as_ref(), named.as_ref(), report)?;
         self.admissions.fill(seat, digest);
         self.address(index, &row, class, item.as_ref(), seat, report);
@@ -128,11 +130,10 @@ impl<'a> Leaves<'a> {
         &self,
         item: &Item,
         class: Option<RetentionClass>,
-        stub: Option<&Stub>,
+        stub: Option<&[u8; Stub::LENGTH]>,
         report: &mut Report,
     ) -> Option<Hash> {
         let (kind, payload) = item.content.as_ref()?;
-        let suite = self.identity.suite;
         let mut wrong = |what: &str| {
             let class = class.unwrap_or(RetentionClass::Permanent);
             let file = LedgerFile::Records(class, item.place.segment).relative();
@@ -143,16 +144,11 @@ impl<'a> Leaves<'a> {
             wrong("no record lies here");
             return None;
         };
-        let digest = record_digest(suite, &Blind(*blind), record);
-        let stub = stub?;
-        match (self.terms_digest)(stub, record) {
-            None => wrong("the record can't be decoded"),
-            Some(terms) if content_digest(suite, &digest, &terms) != stub.content => {
-                wrong("the record is not the one that its stub names");
-            }
-            Some(_) => {}
+        let blind = Blind(*blind);
+        if let Some(Err(what)) = stub.map(|stub| (self.leaf_check)(self.identity, stub, &blind, record)) {
+            wrong(&format!("the record is not the one that its stub names: {what}"));
         }
-        Some(digest)
+        Some(record_digest(self.identity.suite, &blind, record))
     }
 
     /// Checks an address row against where things were found to lie.

@@ -17,7 +17,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use muniment_core::{Hash, Stub};
+use muniment_core::digest::terms_digest;
+use muniment_core::leaf::{Content, LeafProof};
+use muniment_core::terms::{Term, term_keys, terms_of};
+use muniment_core::{Blind, Kind, LeafIndex, Stub, record};
 
 use crate::data_dir::OpenError;
 use crate::disk::Disk;
@@ -30,19 +33,44 @@ use crate::raft_log;
 use frames::Frames;
 use leaves::{Leaves, lengths};
 
-/// Computes the terms digest of a record under its stub; `None` if the record can't be decoded.
-pub type TermsDigest<'a> = &'a dyn Fn(&Stub, &[u8]) -> Option<Hash>;
+/// Says whether a stub, a blind and a record belong together: [`check_leaf`], but for tests with made-up records.
+pub type LeafCheck<'a> = &'a dyn Fn(&Identity, &[u8; Stub::LENGTH], &Blind, &[u8]) -> Result<(), String>;
+
+/// Holds a record against its stub: canonical form and bounds, kind, submitter, times, terms, content digest.
+///
+/// # Errors
+/// What does not agree.
+pub fn check_leaf(
+    identity: &Identity,
+    stub_bytes: &[u8; Stub::LENGTH],
+    blind: &Blind,
+    bytes: &[u8],
+) -> Result<(), String> {
+    let Identity { suite, ledger_id, .. } = identity;
+    let stub = Stub::decode(stub_bytes).map_err(|error| error.to_string())?;
+    let kind = Kind::from_number(stub.kind).ok_or_else(|| format!("kind {} is unknown", stub.kind))?;
+    let keys = if kind.is_submitted() {
+        let record = record::decode(bytes, Some(ledger_id)).map_err(|error| error.to_string())?;
+        term_keys(*suite, &terms_of(&record, kind), stub.verdict)
+    } else {
+        term_keys(*suite, &[Term::kind(kind)], stub.verdict)
+    };
+    let proof = LeafProof {
+        index: LeafIndex(0),
+        stub: *stub_bytes,
+        content: Content::Open { blind: *blind, record: bytes.to_vec() },
+        terms_digest: terms_digest(*suite, &keys),
+        path: Vec::new(),
+    };
+    proof.check(*suite, ledger_id).map(|_| ()).map_err(|error| error.to_string())
+}
 
 /// Checks a node's data directory. It must not be in use.
 ///
 /// # Errors
 /// [`OpenError`] if the check can't be made: the directory is in use, of another format, or the disk fails. Damage is
 /// no error but a [`Finding`].
-pub fn fsck(
-    disk: &Arc<dyn Disk>,
-    data_dir: &Path,
-    terms_digest: TermsDigest<'_>,
-) -> Result<Report, OpenError> {
+pub fn fsck(disk: &Arc<dyn Disk>, data_dir: &Path, leaf_check: LeafCheck<'_>) -> Result<Report, OpenError> {
     let lock_path = data_dir.join("LOCK");
     let _lock = match disk.lock(&lock_path) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -63,7 +91,7 @@ pub fn fsck(
         }
         Err(error) => return Err(error.into()),
     };
-    let ledger = check_ledger(&**disk, &data_dir.join("ledger"), &identity, terms_digest)?;
+    let ledger = check_ledger(&**disk, &data_dir.join("ledger"), &identity, leaf_check)?;
     report.counts = ledger.counts;
     report.notes = ledger.notes;
     let in_data_dir = |finding: Finding| Finding { file: format!("ledger/{}", finding.file), ..finding };
@@ -84,7 +112,7 @@ pub(crate) fn check_ledger(
     disk: &dyn Disk,
     dir: &Path,
     identity: &Identity,
-    terms_digest: TermsDigest<'_>,
+    leaf_check: LeafCheck<'_>,
 ) -> Result<Report, StorageError> {
     let mut report = Report::default();
     let current = match Current::load(disk, dir) {
@@ -103,7 +131,7 @@ pub(crate) fn check_ledger(
         }
         Err(error) => return Err(error),
     };
-    check_current(disk, dir, identity, &current, terms_digest, &mut report)?;
+    check_current(disk, dir, identity, &current, leaf_check, &mut report)?;
     Ok(report)
 }
 
@@ -113,11 +141,11 @@ pub(crate) fn check_current(
     dir: &Path,
     identity: &Identity,
     current: &Current,
-    terms_digest: TermsDigest<'_>,
+    leaf_check: LeafCheck<'_>,
     report: &mut Report,
 ) -> Result<(), StorageError> {
     check_lengths(disk, dir, current, report)?;
-    Leaves::new(disk, dir, identity, current, terms_digest).check(report)?;
+    Leaves::new(disk, dir, identity, current, leaf_check).check(report)?;
     let mut notes = Frames::new(disk, dir, Sequence::Checkpoints, lengths(current, Sequence::Checkpoints));
     while notes.next(report)?.is_some() {
         report.counts.checkpoints += 1;

@@ -20,7 +20,7 @@ mod writer;
 
 pub use checkpoints::Checkpoints;
 pub use file::{LedgerFile, ROWS_PER_FILE};
-pub use kept::{AdmissionOfLeaf, KeptAdmission, StoredAdmission};
+pub use kept::AdmissionOfLeaf;
 pub use open::{OpenLedger, open};
 pub use sync_point::{BackgroundSync, EntryPosition, SyncPoint, SyncPointJob, SyncPointMeta};
 pub use view::View;
@@ -28,6 +28,5 @@ pub use world_dump::{DumpedWorld, WorldDump, WorldDumpRef};
 pub use writer::{AppendBatch, AppendLeaf, Appended, Writer};
 
 pub(crate) use extents::row_place;
-pub(crate) use kept::read_admission_frame;
 pub(crate) use open::list;
 pub(crate) use world_dump::check_dump;

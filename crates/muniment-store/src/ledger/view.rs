@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use muniment_core::admission::KeptAdmission;
 use muniment_core::digest::record_digest;
+use muniment_core::tree::HashReader;
 use muniment_core::{Blind, Hash, LeafIndex, LedgerId, Stub, Suite, Tree, TreeSize};
 
 use super::address::{ADDRESS_LENGTH, Address};
 use super::extents::row_place;
 use super::file::LedgerFile;
 use super::files::{Files, lock};
-use super::kept::{AdmissionOfLeaf, StoredAdmission, read_admission_frame};
+use super::kept::AdmissionOfLeaf;
 use super::sync_point::SyncPoint;
 use super::world_dump::{DumpedWorld, check_dump};
 use crate::error::StorageError;
@@ -159,10 +161,10 @@ impl View {
         let Some((segment, offset)) = address.admission else {
             return Ok(None);
         };
-        let admission = self.read_admission(segment, offset)?;
-        let mut digests: BTreeMap<u32, Hash> = match &admission {
-            StoredAdmission::Admission { without_leaf, .. } => without_leaf.iter().copied().collect(),
-            StoredAdmission::Derived { .. } => BTreeMap::new(),
+        let kept = self.read_admission(segment, offset)?;
+        let mut digests: BTreeMap<u32, Hash> = match &kept {
+            KeptAdmission::Admission { absent, .. } => absent.iter().copied().collect(),
+            KeptAdmission::Derived(_) => BTreeMap::new(),
         };
         // One admission's leaves lie side by side, since it is an indivisible part of one entry.
         let mut first = leaf.0;
@@ -178,7 +180,7 @@ impl View {
             digests.insert(u32::from(row.position), record_digest(self.suite, &blind, &record));
         }
         let record_digests = digests.into_values().collect();
-        Ok(Some(AdmissionOfLeaf { admission, position: u32::from(address.position), record_digests }))
+        Ok(Some(AdmissionOfLeaf { kept, position: u32::from(address.position), record_digests }))
     }
 
     /// The root of the complete subtree of 2^`level` leaves at position `index` (RFC 9162 2.1.1).
@@ -221,7 +223,7 @@ impl View {
         Ok(row)
     }
 
-    fn read_admission(&self, segment: u32, offset: u32) -> Result<StoredAdmission, StorageError> {
+    fn read_admission(&self, segment: u32, offset: u32) -> Result<KeptAdmission, StorageError> {
         let (file, offset) = (LedgerFile::Admissions(segment), u64::from(offset));
         let damaged = |what: String| StorageError::corrupt(&self.shared.files.path(file), offset, what);
         let mut header = [0; FRAME_HEADER];
@@ -234,12 +236,17 @@ impl View {
         }
         let mut payload = vec![0; header.length as usize];
         self.shared.files.read(file, offset + FRAME_HEADER as u64, &mut payload)?;
-        let kind = FrameKind::from_number(header.kind);
-        let read = kind.map(|kind| read_admission_frame(kind, &payload));
-        match read {
-            Some(Ok(Some(admission))) => Ok(admission),
-            Some(Err(error)) => Err(damaged(format!("the admission's frame: {error}"))),
-            Some(Ok(None)) | None => Err(damaged("no admission lies here".to_owned())),
+        if header.kind != FrameKind::Admission as u8 {
+            return Err(damaged("no admission lies here".to_owned()));
         }
+        KeptAdmission::decode(&payload).map_err(|error| damaged(error.to_string()))
+    }
+}
+
+impl HashReader for View {
+    type Error = StorageError;
+
+    fn node(&self, level: u8, index: u64) -> Result<Hash, StorageError> {
+        Self::node(self, level, index)
     }
 }

@@ -10,7 +10,6 @@ use super::address::Address;
 use super::cursor::{Cursors, Sequence};
 use super::extents::{Extent, Extents};
 use super::file::LedgerFile;
-use super::kept::KeptAdmission;
 use super::sync_point::{BackgroundSync, SyncPointJob, SyncPointMeta};
 use super::view::Shared;
 use super::world_dump::WorldDump;
@@ -23,8 +22,8 @@ const BACKGROUND_SYNC_BYTES: u64 = 8 * 1024 * 1024;
 /// What one Raft entry adds.
 #[derive(Clone, Copy, Debug)]
 pub struct AppendBatch<'a> {
-    /// What is kept of its admissions, in order.
-    pub admissions: &'a [KeptAdmission<'a>],
+    /// What is kept of its admissions, in order: encoded [`muniment_core::admission::KeptAdmission`].
+    pub admissions: &'a [&'a [u8]],
     /// Its leaves, in order.
     pub leaves: &'a [AppendLeaf<'a>],
 }
@@ -166,11 +165,12 @@ impl Writer {
             .admissions
             .iter()
             .map(|kept| {
-                let length = length(kept.payload_length());
+                let length = length(kept.len());
                 let cursor = &mut cursors.admissions;
-                let place = cursor.push(Sequence::Admissions, extents, kept.kind(), length, |payload| {
-                    kept.write(payload);
-                });
+                let place =
+                    cursor.push(Sequence::Admissions, extents, FrameKind::Admission, length, |payload| {
+                        payload.extend_from_slice(kept);
+                    });
                 (place.segment, place.offset)
             })
             .collect();

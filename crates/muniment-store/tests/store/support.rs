@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use muniment_core::admission::{Admission, Submission};
+use muniment_core::admission::{Admission, KeptAdmission, Submission};
 use muniment_core::digest::{content_digest, record_digest, terms_digest};
 use muniment_core::keys::SigningKey;
 use muniment_core::{
@@ -12,7 +12,7 @@ use muniment_core::{
 };
 use muniment_store::disk::Disk;
 use muniment_store::ledger::{
-    self, AppendBatch, AppendLeaf, EntryPosition, KeptAdmission, OpenLedger, SyncPoint, SyncPointMeta, Writer,
+    self, AppendBatch, AppendLeaf, EntryPosition, OpenLedger, SyncPoint, SyncPointMeta, Writer,
 };
 use muniment_store::{FileDisk, Identity};
 
@@ -36,8 +36,9 @@ pub(crate) fn terms_of(suite: Suite, record: &[u8]) -> Hash {
 
 /// One batch, owned.
 pub(crate) struct Batch {
-    pub(crate) admission: Vec<u8>,
-    pub(crate) without_leaf: Vec<(u32, Hash)>,
+    pub(crate) kept: KeptAdmission,
+    /// Records of the admission, those without a leaf among them.
+    pub(crate) records_admitted: usize,
     pub(crate) stubs: Vec<[u8; 64]>,
     pub(crate) classes: Vec<RetentionClass>,
     pub(crate) blinds: Vec<Blind>,
@@ -85,12 +86,16 @@ pub(crate) fn batch(suite: Suite, number: u64, count: u64) -> Batch {
         request_id: RequestId(u128::from(number).to_be_bytes()),
         count: u32::try_from(digests.len()).unwrap(),
     };
-    let admission = Admission::sign(suite, ORIGIN, &key, vec![submission], digests).encode();
-    Batch { admission, without_leaf, stubs, classes, blinds, records }
+    let records_admitted = digests.len();
+    let admission = Admission::sign(suite, ORIGIN, &key, vec![submission], digests);
+    let kept = KeptAdmission::Admission { admission, absent: without_leaf };
+    Batch { kept, records_admitted, stubs, classes, blinds, records }
 }
 
 pub(crate) fn append(writer: &mut Writer, batch: &Batch) -> Result<(), muniment_store::StorageError> {
-    let kept = [KeptAdmission::Admission { bytes: &batch.admission, without_leaf: &batch.without_leaf }];
+    let kept = batch.kept.encode();
+    // Nothing is kept of an admission without leaves.
+    let kept: &[&[u8]] = if batch.records.is_empty() { &[] } else { &[&kept] };
     let leaves: Vec<AppendLeaf<'_>> = (0..batch.records.len())
         .map(|at| AppendLeaf {
             stub: batch.stubs[at],
@@ -101,7 +106,7 @@ pub(crate) fn append(writer: &mut Writer, batch: &Batch) -> Result<(), muniment_
             position: u32::try_from(at).unwrap(),
         })
         .collect();
-    let appended = writer.append(&AppendBatch { admissions: &kept, leaves: &leaves })?;
+    let appended = writer.append(&AppendBatch { admissions: kept, leaves: &leaves })?;
     if let Some(job) = appended.background_sync {
         job.run()?;
     }
@@ -133,4 +138,16 @@ pub(crate) fn world_after(number: u64) -> Vec<u8> {
 pub(crate) fn open(dir: &Path, suite: Suite) -> OpenLedger {
     let disk: Arc<dyn Disk> = Arc::new(FileDisk);
     ledger::open(disk, dir, &identity(suite)).unwrap()
+}
+
+/// Stands for the check of real records, which the store does not look into.
+pub(crate) fn check_leaf(
+    identity: &Identity,
+    stub: &[u8; 64],
+    blind: &Blind,
+    record: &[u8],
+) -> Result<(), String> {
+    let suite = identity.suite;
+    let content = content_digest(suite, &record_digest(suite, blind, record), &terms_of(suite, record));
+    if content.0 == stub[32..] { Ok(()) } else { Err("content".to_owned()) }
 }
