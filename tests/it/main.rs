@@ -1,3 +1,5 @@
 //! The one integration binary: what crosses crates, and the project itself.
 
+#[cfg(test)]
+mod detection;
 mod edges;
