@@ -46,17 +46,17 @@ impl fmt::Display for PersonalData {
 }
 
 /// Looks for personal data in a text. Full-width characters count as their ASCII forms; spaces, hyphens and
-/// invisible characters inside a number do not hide it.
+/// invisible characters inside a number do not hide it. A number is looked for between other characters than digits:
+/// case numbers of more digits often begin like a resident number, with a region and a date.
 #[must_use]
 pub fn find(text: &str) -> Option<PersonalData> {
     let text = normalise(text)?;
-    if has_resident_number(&text) {
-        return Some(PersonalData::ResidentNumber);
-    }
     let groups = digit_groups(&text);
     (0..groups.len()).find_map(|first| {
         let groups = &groups[first..];
-        if is_mobile_number(groups) {
+        if is_resident_number(groups) {
+            Some(PersonalData::ResidentNumber)
+        } else if is_mobile_number(groups) {
             Some(PersonalData::MobileNumber)
         } else if is_bank_card(groups) {
             Some(PersonalData::BankCard)
@@ -71,7 +71,11 @@ pub fn find(text: &str) -> Option<PersonalData> {
 /// Whether a text holds a resident identity number: [`find`] for codes, where the weaker checks would refuse too much.
 #[must_use]
 pub fn holds_resident_number(text: &str) -> bool {
-    normalise(text).is_some_and(|text| has_resident_number(&text))
+    let Some(text) = normalise(text) else {
+        return false;
+    };
+    let groups = digit_groups(&text);
+    (0..groups.len()).any(|first| is_resident_number(&groups[first..]))
 }
 
 /// A run of digits, with what stands around it.
@@ -81,6 +85,8 @@ struct DigitGroup<'a> {
     before: &'a [u8],
     /// Whether a letter follows directly.
     letter_follows: bool,
+    /// Whether X follows, directly or after a separator.
+    x_follows: bool,
     /// Whether the next group follows after one separator only.
     joined_to_next: bool,
 }
@@ -125,15 +131,22 @@ fn plain(character: char) -> char {
     }
 }
 
-/// Looks at every place: date and check are strong enough that no boundary is needed.
-fn has_resident_number(text: &[u8]) -> bool {
-    let joined: Vec<u8> = text.iter().copied().filter(|byte| *byte != SEPARATOR).collect();
-    joined.windows(18).any(|window| {
-        let (digits, check) = window.split_at(17);
-        digits.iter().all(u8::is_ascii_digit)
-            && is_birth_date(&digits[6..14])
-            && check[0] == resident_check(digits)
-    })
+/// Whether a resident number starts with the first group: 18 digits in any grouping, or 17 and X.
+fn is_resident_number(groups: &[DigitGroup<'_>]) -> bool {
+    let mut number = Vec::with_capacity(18);
+    for group in groups {
+        number.extend_from_slice(group.digits);
+        if number.len() == 17 && group.x_follows {
+            number.push(b'X');
+        }
+        if number.len() >= 18 || !group.joined_to_next {
+            break;
+        }
+    }
+    let Some((digits, [check])) = number.split_at_checked(17) else {
+        return false;
+    };
+    is_birth_date(&digits[6..14]) && *check == resident_check(digits)
 }
 
 /// The check character of 17 digits by ISO 7064 MOD 11-2 (GB 11643).
@@ -169,6 +182,7 @@ fn digit_groups(text: &[u8]) -> Vec<DigitGroup<'_>> {
         groups.push(DigitGroup {
             digits: &text[start..end],
             before: &text[word..start],
+            x_follows: matches!(follows, [b'X', ..] | [SEPARATOR, b'X', ..]),
             letter_follows: follows.first().is_some_and(u8::is_ascii_alphabetic),
             joined_to_next: matches!(follows, [SEPARATOR, next, ..] if next.is_ascii_digit()),
         });
@@ -289,8 +303,9 @@ mod tests {
                 "340104\u{200b}199001010017",
                 "11010519491231002X",
                 "11010519491231002x",
+                "110105 19491231 002 X.",
                 "１１０１０５１９４９１２３１００２Ｘ",
-                "1340104199001010017",
+                "12-340104-19900101-0017, 340104199001010018",
             ],
         );
     }
@@ -373,6 +388,8 @@ mod tests {
                 "411111111111",
                 "41111111111111111111111",
                 "E1234567",
+                "3401001990010100171",
+                "案号 34010019900101001234",
                 "EAB1234567",
                 "E12345678A",
                 "91350100M000100Y43",
