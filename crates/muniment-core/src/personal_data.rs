@@ -192,15 +192,9 @@ fn digit_groups(text: &[u8]) -> Vec<DigitGroup<'_>> {
 }
 
 /// Whether a mobile number starts with the first group: 1, then 3 to 9, then nine digits, written in one of the usual
-/// groupings, perhaps after the country code 86.
+/// groupings; the country code 86 may stand before it, joined or as a group of its own.
 fn is_mobile_number(groups: &[DigitGroup<'_>]) -> bool {
-    let [first, rest @ ..] = groups else {
-        return false;
-    };
-    let is_country_code = matches!(first.digits, b"86" | b"086" | b"0086");
-    if is_country_code && first.joined_to_next && is_mobile_number(rest) {
-        return true;
-    }
+    let first = &groups[0];
     let prefix = [&b"0086"[..], b"086", b"86"].into_iter().find(|prefix| first.digits.starts_with(prefix));
     let without_code = &first.digits[prefix.map_or(0, <[u8]>::len)..];
     [first.digits, without_code].into_iter().any(|start| {
@@ -300,6 +294,7 @@ mod tests {
                 "３４０１０４１９９００１０１００１７",
                 "340104 19900101 0017",
                 "340104-19900101-0017",
+                "340104\u{a0}19900101\u{2013}0017",
                 "340104\u{200b}199001010017",
                 "11010519491231002X",
                 "11010519491231002x",
@@ -392,6 +387,7 @@ mod tests {
                 "案号 34010019900101001234",
                 "EAB1234567",
                 "E12345678A",
+                "4111111111111111A",
                 "91350100M000100Y43",
                 "54ae525b-c429-471f-97a2-7877233ab57e",
             ],
