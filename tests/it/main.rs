@@ -1,5 +1,7 @@
 //! The one integration binary: what crosses crates, and the project itself.
 
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod detection;
 mod edges;

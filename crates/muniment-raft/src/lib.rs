@@ -1,1 +1,60 @@
-//! T
+//! Muniment's one order: a Raft log whose entries are batches, applied by the same state machine on every member, and
+//! checkpoints of it that the members cosign.
+//!
+//! Owns: proposing, the Raft log's queue, the apply worker, sync points, seals and cosignatures, what nodes say to each
+//! other. `OVERVIEW.md` tells how they work together.
+//!
+//! Promises: an acknowledged record is flushed on a majority; every member applies the same entries in the same order;
+//! nothing is signed that this node did not recompute; a failure is definite or says that it is not.
+//!
+//! Must never: know users, TLS or gRPC; let anything but entry and state reach `apply`; acknowledge before a flush.
+
+mod admitter;
+mod apply_worker;
+mod board;
+mod codec;
+mod divergence;
+mod environment;
+mod gauges;
+mod handle;
+mod lifecycle;
+mod log_queue;
+mod log_storage;
+mod log_tail;
+mod machine;
+mod memory_network;
+mod network;
+mod node;
+mod notary;
+mod options;
+mod outcome;
+mod peer_messages;
+mod proposer;
+mod published;
+mod raft_messages;
+mod receipt;
+mod recovery;
+mod router;
+mod seal_worker;
+mod service;
+mod snapshot;
+mod state_machine;
+mod status;
+mod submission;
+mod sync_worker;
+mod transport;
+mod type_config;
+
+pub use environment::{Environment, SystemEnvironment};
+pub use handle::{Handle, InitializeError, ReadError};
+pub use lifecycle::NodeState;
+pub use memory_network::{Links, MemoryNetwork, PerfectLinks, Transit};
+pub use node::Node;
+pub use notary::{CheckpointContext, Notary, OwnState};
+pub use options::{Limits, NodeKeys, Options, Timings};
+pub use published::LedgerView;
+pub use receipt::ReceiptError;
+pub use recovery::StartError;
+pub use status::{Role, Status};
+pub use submission::{NewRecord, Refusal, SignedPart, Submission, SubmissionOutcome, SubmitError, Wait};
+pub use transport::{Lane, PeerService, Transport, Unreachable};

@@ -1,0 +1,291 @@
+//! The apply worker: entries in the order of the log, one after another, on a worker of its own.
+//!
+//! openraft's own state-machine task only hands entries over. Whatever happens here, it keeps acknowledging entries
+//! and heartbeats.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use muniment_core::TreeSize;
+use muniment_ledger::VerifiedBatch;
+use muniment_store::StorageError;
+use muniment_store::ledger::{EntryPosition, SyncPointMeta};
+use openraft::AsyncRuntime;
+use openraft::async_runtime::Instant as _;
+use openraft::storage::ApplyResponder;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::environment::Environment;
+use crate::gauges::Gauges;
+use crate::lifecycle::Lifecycle;
+use crate::machine::{ApplyError, Divergence, Machine, Step};
+use crate::notary::Notary;
+use crate::options::{Limits, Timings};
+use crate::outcome::EntryOutcome;
+use crate::published::Published;
+use crate::snapshot::encode_raft_state;
+use crate::sync_worker::SyncTask;
+use crate::type_config::{EntryAnswer, RaftLogId, RaftMembership, RaftStoredMembership, TypeConfig};
+
+/// What the apply worker is told.
+pub(crate) enum ApplyCommand<Rt: AsyncRuntime> {
+    /// The next committed entry.
+    Entry(CommittedEntry<Rt>),
+    /// Time has passed: a sync point may be due.
+    Tick,
+    /// Make a sync point now, with a world dump.
+    SyncPoint(oneshot::Sender<Result<(), StorageError>>),
+}
+
+/// An entry that openraft handed over.
+pub(crate) struct CommittedEntry<Rt: AsyncRuntime> {
+    pub(crate) log_id: RaftLogId,
+    pub(crate) content: Content,
+    /// The proposer, on the leader.
+    pub(crate) responder: Option<ApplyResponder<TypeConfig<Rt>>>,
+}
+
+/// What a committed entry carries.
+pub(crate) enum Content {
+    Blank,
+    Membership(RaftMembership),
+    /// A batch on its way through the verify stage.
+    Batch {
+        bytes: usize,
+        verified: oneshot::Receiver<VerifiedBatch>,
+    },
+}
+
+/// A size that members sign, as the apply worker met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SealMark {
+    pub(crate) size: TreeSize,
+    /// Milliseconds of the node's life.
+    pub(crate) at_ms: u64,
+}
+
+/// Where the apply worker sends what others do with its results.
+pub(crate) struct ApplyOutputs {
+    pub(crate) seals: mpsc::UnboundedSender<SealMark>,
+    pub(crate) syncs: mpsc::UnboundedSender<SyncTask>,
+    pub(crate) divergences: mpsc::UnboundedSender<Divergence>,
+}
+
+/// Owns the state machine and applies what it is told.
+pub(crate) struct ApplyWorker<R: Environment> {
+    pub(crate) machine: Machine,
+    pub(crate) commands: mpsc::UnboundedReceiver<ApplyCommand<R::Runtime>>,
+    pub(crate) outputs: ApplyOutputs,
+    pub(crate) published: Published,
+    pub(crate) notary: Arc<dyn Notary>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) gauges: Gauges,
+    pub(crate) timings: Timings,
+    pub(crate) limits: Limits,
+    pub(crate) clock: LifeClock<R>,
+    pub(crate) pace: SyncPace,
+}
+
+/// Milliseconds since a node started, from the runtime's monotonic clock.
+pub(crate) struct LifeClock<R: Environment>(<R::Runtime as AsyncRuntime>::Instant);
+
+impl<R: Environment> Clone for LifeClock<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Environment> Copy for LifeClock<R> {}
+
+impl<R: Environment> LifeClock<R> {
+    pub(crate) fn start() -> Self {
+        Self(<R::Runtime as AsyncRuntime>::Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// How much has changed since the last sync point and the last world dump.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SyncPace {
+    since_sync: Change,
+    since_dump: Change,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    bytes: u64,
+    /// When the first change happened, in the node's life.
+    first: Option<Duration>,
+}
+
+impl Change {
+    fn note(&mut self, bytes: u64, now: Duration) {
+        self.bytes += bytes;
+        self.first.get_or_insert(now);
+    }
+
+    fn is_due(&self, bytes_max: u64, age_max: Duration, now: Duration) -> bool {
+        self.first.is_some_and(|first| self.bytes >= bytes_max || now.saturating_sub(first) >= age_max)
+    }
+}
+
+impl<R: Environment> ApplyWorker<R> {
+    /// Applies until the node is over. A panic here is a broken invariant: the node fails.
+    pub(crate) async fn run(mut self) {
+        while let Some(command) = self.lifecycle.next(&mut self.commands).await {
+            let done = match command {
+                ApplyCommand::Entry(entry) => self.apply_guarded(entry).await,
+                ApplyCommand::Tick => self.sync_if_due(),
+                ApplyCommand::SyncPoint(done) => self.sync(true, Some(done)),
+            };
+            match done {
+                Ok(()) => {}
+                Err(ApplyError::Halt(halt)) => {
+                    self.lifecycle.halt(halt.to_string());
+                    return;
+                }
+                Err(error @ ApplyError::Storage(_)) => {
+                    self.lifecycle.fail(format!("evidence files: {error}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn apply_guarded(&mut self, entry: CommittedEntry<R::Runtime>) -> Result<(), ApplyError> {
+        let CommittedEntry { log_id, content, responder } = entry;
+        // What a restart or an installed sync point brings again is there already.
+        if self.machine.position.is_some_and(|position| position.index >= log_id.index) {
+            if let Content::Batch { bytes, .. } = content {
+                self.gauges.sub_unapplied(bytes);
+                self.published.wake();
+            }
+            return Ok(());
+        }
+        let batch = match content {
+            Content::Blank => None,
+            Content::Membership(membership) => {
+                self.machine.membership = RaftStoredMembership::new(Some(log_id), membership);
+                None
+            }
+            Content::Batch { bytes, verified } => {
+                let Ok(verified) = verified.await else { return Ok(()) };
+                Some((bytes, verified))
+            }
+        };
+        // The rules have their own guard; whatever else panics must not leave a half-applied state in service.
+        let applied = catch_unwind(AssertUnwindSafe(|| self.apply(log_id, batch)));
+        let outcome = applied.unwrap_or_else(|panic| {
+            self.lifecycle.fail(format!(
+                "apply panicked at log index {}: {}",
+                log_id.index,
+                message(&*panic)
+            ));
+            Ok(None)
+        })?;
+        if let Some(responder) = responder
+            && !self.lifecycle.is_over()
+        {
+            responder.send(EntryAnswer(outcome.map(Arc::new)));
+        }
+        self.sync_if_due()
+    }
+
+    fn apply(
+        &mut self,
+        log_id: RaftLogId,
+        batch: Option<(usize, VerifiedBatch)>,
+    ) -> Result<Option<EntryOutcome>, ApplyError> {
+        let Some((bytes, batch)) = batch else {
+            self.machine.position = Some(log_id);
+            self.published.publish(self.machine.publish());
+            return Ok(None);
+        };
+        let now = self.clock.elapsed();
+        let Step { mut applied, background_sync, diverged } = self.machine.apply(log_id, &batch)?;
+        self.gauges.sub_unapplied(bytes);
+        self.published.publish(self.machine.publish());
+        for alarm in &applied.alarms {
+            self.lifecycle.alarm(alarm.to_string());
+        }
+        let change = bytes as u64;
+        self.pace.since_sync.note(change, now);
+        self.pace.since_dump.note(change, now);
+        // A receiver that is gone belongs to a node that is over.
+        if let Some(diverged) = diverged {
+            self.outputs.divergences.send(diverged).ok();
+        }
+        if self.notary.seals(applied.seal, applied.size) {
+            let at_ms = self.clock.now_ms();
+            self.gauges.mark_unsigned(at_ms);
+            self.outputs.seals.send(SealMark { size: applied.size, at_ms }).ok();
+        }
+        if let Some(job) = background_sync {
+            drop(self.outputs.syncs.send(SyncTask::Background(job)));
+        }
+        Ok(Some(EntryOutcome {
+            log_index: muniment_core::LogIndex(log_id.index),
+            accepted_at: applied.accepted_at,
+            size: applied.size,
+            parts: std::mem::take(&mut applied.parts),
+        }))
+    }
+
+    fn sync_if_due(&mut self) -> Result<(), ApplyError> {
+        let now = self.clock.elapsed();
+        let (limits, timings) = (&self.limits, &self.timings);
+        let dump = self.pace.since_dump.is_due(limits.world_dump_bytes, timings.world_dump, now);
+        let sync = self.pace.since_sync.is_due(limits.sync_point_bytes, timings.sync_point, now);
+        if dump || sync { self.sync(dump, None) } else { Ok(()) }
+    }
+
+    /// Prepares a sync point of the state as it is; the sync worker makes it.
+    fn sync(
+        &mut self,
+        with_dump: bool,
+        done: Option<oneshot::Sender<Result<(), StorageError>>>,
+    ) -> Result<(), ApplyError> {
+        let Some(log_id) = self.machine.position else {
+            if let Some(done) = done {
+                drop(done.send(Ok(())));
+            }
+            return Ok(());
+        };
+        self.pace.since_sync = Change::default();
+        let dump = with_dump.then(|| {
+            self.pace.since_dump = Change::default();
+            let (world, ledger_id) = (self.machine.ledger.view(), self.machine.ledger.ledger_id());
+            Box::new(move |out: &mut dyn FnMut(&[u8])| world.dump(&ledger_id, out))
+                as muniment_store::ledger::WorldDump
+        });
+        let position = EntryPosition {
+            log_index: muniment_core::LogIndex(log_id.index),
+            raft_term: muniment_core::RaftTerm(log_id.leader_id.term),
+        };
+        let membership = encode_raft_state(&log_id, &self.machine.membership);
+        let job = self.machine.writer.prepare_sync_point(SyncPointMeta { position, membership }, dump)?;
+        drop(self.outputs.syncs.send(SyncTask::Point { job, done }));
+        Ok(())
+    }
+}
+
+/// What a panic said.
+pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Bytes of a batch, for the verify stage.
+pub(crate) struct ToVerify {
+    pub(crate) bytes: Bytes,
+    pub(crate) done: oneshot::Sender<VerifiedBatch>,
+}

@@ -1,0 +1,170 @@
+//! Whether a node runs, and if not, why: the first reason is kept and stays readable.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::Either;
+use tokio::sync::{Notify, mpsc};
+
+/// The life of a node, in the order in which states can follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// Opening its files and applying its own log; nothing is read or written through it.
+    Recovering,
+    /// Voting, applying, signing.
+    Running,
+    /// Reads go on; it neither votes nor signs, because what it holds may contradict what others signed (G4).
+    Halted(String),
+    /// A storage failure or a panic outside the rules: in production the process ends.
+    Failed(String),
+    /// Stopped by its owner.
+    Stopped,
+}
+
+impl fmt::Display for NodeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recovering => f.write_str("recovering"),
+            Self::Running => f.write_str("running"),
+            Self::Halted(reason) => write!(f, "halted: {reason}"),
+            Self::Failed(reason) => write!(f, "failed: {reason}"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+/// The state, shared by everything that belongs to one node. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Lifecycle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<NodeState>,
+    alarms: Mutex<Vec<String>>,
+    /// The tree may be wrong: nothing is signed until peers have said what theirs is.
+    doubtful: AtomicBool,
+    changed: Notify,
+}
+
+/// Alarms kept for `status`; the oldest go first.
+const ALARMS_MAX: usize = 64;
+
+impl Lifecycle {
+    pub(crate) fn new() -> Self {
+        let state = Mutex::new(NodeState::Recovering);
+        let (alarms, doubtful) = (Mutex::default(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { state, alarms, doubtful, changed: Notify::new() }) }
+    }
+
+    pub(crate) fn state(&self) -> NodeState {
+        self.lock().clone()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(*self.lock(), NodeState::Running)
+    }
+
+    /// Whether the node has ended, for whatever reason.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(*self.lock(), NodeState::Failed(_) | NodeState::Stopped)
+    }
+
+    /// Why nothing is accepted, if nothing is.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match &*self.lock() {
+            NodeState::Running => None,
+            state => Some(state.to_string()),
+        }
+    }
+
+    /// Why the node failed, if it did.
+    pub(crate) fn failure(&self) -> Option<String> {
+        if let NodeState::Failed(reason) = &*self.lock() { Some(reason.clone()) } else { None }
+    }
+
+    /// Whether signing is suspended because a leader saw another tree.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.shared.doubtful.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_doubtful(&self, doubtful: bool) {
+        self.shared.doubtful.store(doubtful, Ordering::SeqCst);
+    }
+
+    pub(crate) fn run(&self) {
+        self.change(NodeState::Running, |state| matches!(state, NodeState::Recovering));
+    }
+
+    pub(crate) fn halt(&self, reason: String) {
+        self.alarm(reason.clone());
+        self.change(NodeState::Halted(reason), |state| {
+            matches!(state, NodeState::Recovering | NodeState::Running)
+        });
+    }
+
+    pub(crate) fn fail(&self, reason: String) {
+        self.alarm(reason.clone());
+        self.change(NodeState::Failed(reason), |state| {
+            !matches!(state, NodeState::Failed(_) | NodeState::Stopped)
+        });
+    }
+
+    pub(crate) fn stop(&self) {
+        self.change(NodeState::Stopped, |state| !matches!(state, NodeState::Failed(_)));
+    }
+
+    /// Notes something that an operator must look at; the node goes on.
+    pub(crate) fn alarm(&self, text: String) {
+        tracing::error!(alarm = %text, "alarm");
+        let mut alarms = self.shared.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        if alarms.last() == Some(&text) {
+            return;
+        }
+        if alarms.len() == ALARMS_MAX {
+            alarms.remove(0);
+        }
+        alarms.push(text);
+    }
+
+    pub(crate) fn alarms(&self) -> Vec<String> {
+        self.shared.alarms.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends when the node has ended, for whatever reason.
+    pub(crate) async fn over(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            // Registered before the look, so that a change in between is not missed.
+            changed.as_mut().enable();
+            if self.is_over() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The next message, until the channel is closed or the node has ended.
+    pub(crate) async fn next<T>(&self, receiver: &mut mpsc::UnboundedReceiver<T>) -> Option<T> {
+        let over = std::pin::pin!(self.over());
+        let message = std::pin::pin!(receiver.recv());
+        match futures::future::select(message, over).await {
+            Either::Left((message, _)) => message,
+            Either::Right(((), _)) => None,
+        }
+    }
+
+    fn change(&self, next: NodeState, may: impl FnOnce(&NodeState) -> bool) {
+        let mut state = self.lock();
+        if may(&state) {
+            *state = next;
+            drop(state);
+            self.shared.changed.notify_waiters();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, NodeState> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,179 @@
+//! openraft's network over a [`Transport`]: Raft's messages as bytes, pipelined appends, own time-outs.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use muniment_core::NodeId;
+use openraft::base::{BoxFuture, BoxStream};
+use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable as RaftUnreachable};
+use openraft::impls::EmptyNode;
+use openraft::network::RPCOption;
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
+    TransferLeaderResponse, VoteRequest, VoteResponse,
+};
+use openraft::{AnyError, AsyncRuntime, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
+
+use crate::codec::{CodecError, put_block, read_vote};
+use crate::environment::Environment;
+use crate::peer_messages::Kind;
+use crate::raft_messages as messages;
+use crate::snapshot::{RaftSnapshot, SnapshotData};
+use crate::transport::{Lane, Transport};
+use crate::type_config::{RaftVote, TypeConfig};
+
+/// Makes clients for openraft; making one never connects.
+pub(crate) struct NetworkFactory<R> {
+    transport: Arc<dyn Transport>,
+    environment: PhantomData<fn() -> R>,
+}
+
+/// openraft's way to one peer on one lane.
+pub(crate) struct PeerClient<R> {
+    to: NodeId,
+    lane: Lane,
+    transport: Arc<dyn Transport>,
+    environment: PhantomData<fn() -> R>,
+}
+
+type Config<R> = TypeConfig<<R as Environment>::Runtime>;
+type RpcError<R> = RPCError<Config<R>>;
+
+impl<R: Environment> NetworkFactory<R> {
+    pub(crate) fn new(transport: Arc<dyn Transport>) -> Self {
+        Self { transport, environment: PhantomData }
+    }
+
+    fn client(&self, target: u64, lane: Lane) -> PeerClient<R> {
+        let transport = Arc::clone(&self.transport);
+        PeerClient { to: NodeId(target), lane, transport, environment: PhantomData }
+    }
+}
+
+impl<R: Environment> RaftNetworkFactory<Config<R>> for NetworkFactory<R> {
+    type Network = PeerClient<R>;
+
+    async fn new_client(&mut self, target: u64, _: &EmptyNode) -> PeerClient<R> {
+        self.client(target, Lane::Bulk)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, _: &EmptyNode) -> PeerClient<R> {
+        self.client(target, Lane::Urgent)
+    }
+}
+
+impl<R: Environment> PeerClient<R> {
+    /// One request, one answer, within openraft's time for it. Whatever goes wrong is `Unreachable`, which backs off;
+    /// a network error would be tried again at once.
+    async fn call<T>(
+        &self,
+        request: Vec<u8>,
+        option: &RPCOption,
+        decode: impl FnOnce(&[u8]) -> Result<T, CodecError> + Send,
+    ) -> Result<T, RaftUnreachable<Config<R>>> {
+        let call = self.transport.call(self.to, self.lane, request.into());
+        let answer = match R::Runtime::timeout(option.hard_ttl(), call).await {
+            Ok(answer) => answer.map_err(|error| RaftUnreachable::new(&error))?,
+            Err(_) => {
+                let late = AnyError::error(format!("node {} did not answer in time", self.to));
+                return Err(RaftUnreachable::new(&late));
+            }
+        };
+        decode(&answer).map_err(|error| RaftUnreachable::new(&error))
+    }
+}
+
+impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
+    type SnapshotData = SnapshotData;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<Config<R>>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<Config<R>>, RpcError<R>> {
+        let mut bytes = Kind::Append.message();
+        messages::put_append(&mut bytes, &request);
+        Ok(self.call(bytes, &option, messages::decode_append_response).await?)
+    }
+
+    /// Requests go out without waiting for answers, which come back in order.
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _: RPCOption,
+    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<Config<R>>, RpcError<R>>>, RpcError<R>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Config<R>>> + OptionalSend + Unpin + 'static,
+    {
+        let transport = Arc::clone(&self.transport);
+        let to = self.to;
+        Box::pin(async move {
+            let mut input = input;
+            // openraft applies its back-off for unreachable peers inside the request stream: a stream that fails
+            // before its first request was polled is opened again at once, for ever.
+            let Some(first) = input.next().await else {
+                return Ok(futures::stream::empty().boxed() as BoxStream<'s, _>);
+            };
+            let requests = futures::stream::iter([first]).chain(input).map(|request| {
+                let mut bytes = Kind::Append.message();
+                messages::put_append(&mut bytes, &request);
+                Bytes::from(bytes)
+            });
+            let answers = transport.stream(to, requests.boxed()).map(|answer| match answer {
+                Ok(bytes) => messages::decode_stream_result(&bytes)
+                    .map_err(|error| RPCError::Unreachable(RaftUnreachable::new(&error))),
+                Err(error) => Err(RPCError::Unreachable(RaftUnreachable::new(&error))),
+            });
+            Ok(answers.boxed() as BoxStream<'s, _>)
+        })
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<Config<R>>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Config<R>>, RpcError<R>> {
+        let mut bytes = Kind::Vote.message();
+        messages::put_vote_request(&mut bytes, &request);
+        Ok(self.call(bytes, &option, messages::decode_vote_response).await?)
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Config<R>>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Config<R>>, RpcError<R>> {
+        let mut bytes = Kind::PreVote.message();
+        messages::put_vote_request(&mut bytes, &request);
+        Ok(self.call(bytes, &option, messages::decode_vote_response).await?)
+    }
+
+    /// Sends what the snapshot is; the peer fetches and verifies the files before it answers.
+    async fn full_snapshot(
+        &mut self,
+        vote: RaftVote,
+        snapshot: RaftSnapshot,
+        _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse<Config<R>>, StreamingError<Config<R>>> {
+        let mut bytes = Kind::Snapshot.message();
+        messages::put_snapshot_meta(&mut bytes, &vote, &snapshot.meta);
+        put_block(&mut bytes, snapshot.snapshot.manifest());
+        let decode = |bytes: &[u8]| read_vote(&mut muniment_core::reader::Reader::new(bytes));
+        let vote = self.call(bytes, &option, decode).await.map_err(StreamingError::Unreachable)?;
+        Ok(SnapshotResponse::new(vote))
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Config<R>>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Config<R>>, RpcError<R>> {
+        let mut bytes = Kind::TransferLeader.message();
+        messages::put_transfer(&mut bytes, &request);
+        self.call(bytes, &option, |_| Ok(())).await?;
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,561 @@
+//! One member of a ledger: starting it, what its parts share, stopping it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use muniment_core::trust::TrustFile;
+use muniment_core::{LedgerId, NodeId};
+use muniment_ledger::VerifyContext;
+use muniment_store::DataDir;
+use muniment_store::disk::Disk;
+use muniment_store::ledger::Checkpoints;
+use openraft::{AsyncRuntime, Config, SnapshotPolicy};
+use tokio::sync::{Notify, mpsc};
+
+use crate::admitter::{Admitter, Waiting};
+use crate::apply_worker::{ApplyCommand, ApplyOutputs, ApplyWorker, LifeClock, SealMark, SyncPace, ToVerify};
+use crate::board::{Board, Cosigned};
+use crate::divergence;
+use crate::environment::Environment;
+use crate::gauges::{Gauges, WaitingBytes};
+use crate::handle::Handle;
+use crate::lifecycle::{Lifecycle, NodeState};
+use crate::log_queue::{LogQueue, LogWorker, log_queue};
+use crate::log_storage::LogStorage;
+use crate::log_tail::LogTail;
+use crate::machine::{Divergence, Machine, verify};
+use crate::network::NetworkFactory;
+use crate::notary::CheckpointContext;
+use crate::options::{Limits, Options, Timings};
+use crate::peer_messages::{Kind, SignedBody, put_signed_body, read_signed_body};
+use crate::proposer::{PartQueue, Proposer, SealPace};
+use crate::published::Published;
+use crate::recovery::{Recovered, StartError, recover};
+use crate::router::Router;
+use crate::seal_worker::{SealTask, SealWorker};
+use crate::snapshot::CurrentSnapshot;
+use crate::state_machine::StateMachine;
+use crate::submission::Refusal;
+use crate::sync_worker::{SyncTask, SyncWorker};
+use crate::transport::{Lane, Transport};
+use crate::type_config::TypeConfig;
+
+/// openraft over this crate's types.
+pub(crate) type RaftOf<R> =
+    openraft::Raft<TypeConfig<<R as Environment>::Runtime>, StateMachine<<R as Environment>::Runtime>>;
+
+/// Workers of the verify stage.
+const VERIFY_WORKERS: usize = 2;
+/// Between two looks at whether a sync point or a lost cosignature is due.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What the parts of one node share.
+pub(crate) struct Core<R: Environment> {
+    pub(crate) me: NodeId,
+    pub(crate) ledger_id: LedgerId,
+    pub(crate) context: CheckpointContext,
+    /// The other members.
+    pub(crate) peers: Vec<NodeId>,
+    pub(crate) raft: RaftOf<R>,
+    pub(crate) router: Router<R>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) published: Published,
+    pub(crate) cosigned: Cosigned,
+    trust: TrustFile,
+    pub(crate) gauges: Gauges,
+    pub(crate) clock: LifeClock<R>,
+    pub(crate) timings: Timings,
+    pub(crate) limits: Limits,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) submissions: mpsc::UnboundedSender<Waiting>,
+    pub(crate) apply: mpsc::UnboundedSender<ApplyCommand<R::Runtime>>,
+    pub(crate) seals: mpsc::UnboundedSender<SealTask>,
+    /// A leader whose entries this node refuses, because a majority has another tree.
+    refused_leader: Mutex<Option<NodeId>>,
+    /// Ends when every worker has: nothing of the node touches the disk any more.
+    pub(crate) workers: tokio::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+/// One member of a ledger.
+#[derive(Debug)]
+pub struct Node;
+
+/// The receiving ends, before their workers start.
+struct Inboxes<R: Environment> {
+    apply: mpsc::UnboundedReceiver<ApplyCommand<R::Runtime>>,
+    seals: mpsc::UnboundedReceiver<SealTask>,
+    marks: mpsc::UnboundedReceiver<SealMark>,
+    syncs: mpsc::UnboundedReceiver<SyncTask>,
+    divergences: mpsc::UnboundedReceiver<Divergence>,
+    gossip: mpsc::UnboundedReceiver<SignedBody>,
+    submissions: mpsc::UnboundedReceiver<Waiting>,
+    proposals: mpsc::UnboundedReceiver<crate::proposer::Proposal>,
+}
+
+/// The sending ends.
+struct Outboxes<R: Environment> {
+    apply: mpsc::UnboundedSender<ApplyCommand<R::Runtime>>,
+    seals: mpsc::UnboundedSender<SealTask>,
+    marks: mpsc::UnboundedSender<SealMark>,
+    syncs: mpsc::UnboundedSender<SyncTask>,
+    divergences: mpsc::UnboundedSender<Divergence>,
+    gossip: mpsc::UnboundedSender<SignedBody>,
+    submissions: mpsc::UnboundedSender<Waiting>,
+    proposals: mpsc::UnboundedSender<crate::proposer::Proposal>,
+}
+
+fn boxes<R: Environment>() -> (Outboxes<R>, Inboxes<R>) {
+    let (apply, apply_in) = mpsc::unbounded_channel();
+    let (seals, seals_in) = mpsc::unbounded_channel();
+    let (marks, marks_in) = mpsc::unbounded_channel();
+    let (syncs, syncs_in) = mpsc::unbounded_channel();
+    let (divergences, divergences_in) = mpsc::unbounded_channel();
+    let (gossip, gossip_in) = mpsc::unbounded_channel();
+    let (submissions, submissions_in) = mpsc::unbounded_channel();
+    let (proposals, proposals_in) = mpsc::unbounded_channel();
+    let outboxes = Outboxes { apply, seals, marks, syncs, divergences, gossip, submissions, proposals };
+    let inboxes = Inboxes {
+        apply: apply_in,
+        seals: seals_in,
+        marks: marks_in,
+        syncs: syncs_in,
+        divergences: divergences_in,
+        gossip: gossip_in,
+        submissions: submissions_in,
+        proposals: proposals_in,
+    };
+    (outboxes, inboxes)
+}
+
+/// Starts workers that count as running until they end, and keep the directory locked until then.
+struct Workers<R> {
+    environment: R,
+    data_dir: Arc<DataDir>,
+    running: mpsc::Sender<()>,
+}
+
+impl<R: Environment> Workers<R> {
+    fn start(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let (running, data_dir) = (self.running.clone(), Arc::clone(&self.data_dir));
+        self.environment.spawn_worker(name, async move {
+            work.await;
+            drop((running, data_dir));
+        });
+    }
+}
+
+impl Node {
+    /// Opens the node's directory, replays its own log, and takes part in Raft. The node is `Recovering` until a leader
+    /// has confirmed what its log holds; no read is answered before.
+    ///
+    /// # Errors
+    /// [`StartError`] says what does not fit together; nothing was changed that the next start would miss.
+    pub async fn start<R: Environment>(options: Options<R>) -> Result<Handle<R>, StartError> {
+        let recovered = recover(&options)?;
+        let lifecycle = Lifecycle::new();
+        let clock = LifeClock::<R>::start();
+        let gauges = Gauges::default();
+        let (outboxes, inboxes) = boxes::<R>();
+        let (running, ended) = mpsc::channel(1);
+        let Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership } =
+            recovered;
+        let workers = Workers { environment: options.environment.clone(), data_dir, running };
+        let published = Published::new(machine.view());
+        let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone());
+        workers.start("log", LogWorker::run(log_worker));
+        let current = CurrentSnapshot::default();
+        current.set(&machine.files.sync_point())?;
+        let last_intent = log_files.last_intent();
+        let verify_context = machine.ledger.context();
+        let verifiers = start_verifiers(&workers, &verify_context, &lifecycle);
+        let state_machine = StateMachine {
+            commands: outboxes.apply.clone(),
+            verifiers,
+            next_verifier: 0,
+            gauges: gauges.clone(),
+            published: published.clone(),
+            lifecycle: lifecycle.clone(),
+            current: current.clone(),
+            last: log_id,
+            membership,
+        };
+        let parts = Parts { options, lifecycle, clock, gauges, published, queue, tail, current };
+        let made = Arc::new(Notify::new());
+        let cosigned = parts.start_sealing(
+            &workers,
+            &outboxes,
+            inboxes.seals,
+            inboxes.marks,
+            &checkpoints,
+            last_intent,
+        )?;
+        parts.start_apply(&workers, &outboxes, machine, inboxes.apply, inboxes.syncs, &made);
+        let raft = parts.start_raft(state_machine).await?;
+        drop(workers);
+        let ends = TaskEnds {
+            submissions: inboxes.submissions,
+            proposals: inboxes.proposals,
+            divergences: inboxes.divergences,
+            gossip: inboxes.gossip,
+            made,
+        };
+        Ok(Handle::new(parts.start_tasks(raft, outboxes, ends, cosigned, ended)))
+    }
+}
+
+/// What [`Node::start`] has put together so far.
+struct Parts<R: Environment> {
+    options: Options<R>,
+    lifecycle: Lifecycle,
+    clock: LifeClock<R>,
+    gauges: Gauges,
+    published: Published,
+    queue: LogQueue,
+    tail: LogTail,
+    current: CurrentSnapshot,
+}
+
+/// What the node's tasks receive.
+struct TaskEnds {
+    submissions: mpsc::UnboundedReceiver<Waiting>,
+    proposals: mpsc::UnboundedReceiver<crate::proposer::Proposal>,
+    divergences: mpsc::UnboundedReceiver<Divergence>,
+    gossip: mpsc::UnboundedReceiver<SignedBody>,
+    made: Arc<Notify>,
+}
+
+fn start_verifiers<R: Environment>(
+    workers: &Workers<R>,
+    context: &VerifyContext,
+    lifecycle: &Lifecycle,
+) -> Vec<mpsc::UnboundedSender<ToVerify>> {
+    let start = |_| {
+        let (sender, mut jobs) = mpsc::unbounded_channel::<ToVerify>();
+        let (context, lifecycle) = (context.clone(), lifecycle.clone());
+        workers.start("verify", async move {
+            while let Some(ToVerify { bytes, done }) = lifecycle.next(&mut jobs).await {
+                // The apply worker of a node that is over no longer asks.
+                drop(done.send(verify(&context, &bytes)));
+            }
+        });
+        sender
+    };
+    (0..VERIFY_WORKERS).map(start).collect()
+}
+
+impl<R: Environment> Parts<R> {
+    fn context(&self) -> CheckpointContext {
+        let founding = &self.options.founding;
+        CheckpointContext { suite: founding.suite, members: founding.members() }
+    }
+
+    fn start_sealing(
+        &self,
+        workers: &Workers<R>,
+        outboxes: &Outboxes<R>,
+        tasks: mpsc::UnboundedReceiver<SealTask>,
+        mut marks: mpsc::UnboundedReceiver<SealMark>,
+        checkpoints: &Checkpoints,
+        last_intent: Option<muniment_store::raft_log::Intent>,
+    ) -> Result<Cosigned, StartError> {
+        let context = self.context();
+        let cosigned = Cosigned::default();
+        if let Some((_, note)) = checkpoints.latest()? {
+            let checkpoint = muniment_core::checkpoint::Checkpoint::parse(&note);
+            let checkpoint = checkpoint.map_err(|error| StartError::Replay(error.to_string()))?;
+            cosigned.set(Arc::new(checkpoint));
+        }
+        let worker = SealWorker {
+            tasks,
+            gossip: outboxes.gossip.clone(),
+            environment: self.options.environment.clone(),
+            clock: self.clock,
+            board: Board::new(context.members.clone(), cosigned.size()),
+            context,
+            notary: Arc::clone(&self.options.notary),
+            keys: self.options.keys.clone(),
+            log: self.queue.clone(),
+            cosigned: cosigned.clone(),
+            checkpoints: checkpoints.clone(),
+            published: self.published.clone(),
+            gauges: self.gauges.clone(),
+            lifecycle: self.lifecycle.clone(),
+            last_intent,
+            intent_unproven: last_intent.is_some(),
+        };
+        workers.start("seal", worker.run());
+        let (seals, lifecycle) = (outboxes.seals.clone(), self.lifecycle.clone());
+        drop(R::Runtime::spawn(async move {
+            while let Some(mark) = lifecycle.next(&mut marks).await {
+                drop(seals.send(SealTask::Mark(mark)));
+            }
+        }));
+        Ok(cosigned)
+    }
+
+    fn start_apply(
+        &self,
+        workers: &Workers<R>,
+        outboxes: &Outboxes<R>,
+        machine: Machine,
+        commands: mpsc::UnboundedReceiver<ApplyCommand<R::Runtime>>,
+        syncs: mpsc::UnboundedReceiver<SyncTask>,
+        made: &Arc<Notify>,
+    ) {
+        let outputs = ApplyOutputs {
+            seals: outboxes.marks.clone(),
+            syncs: outboxes.syncs.clone(),
+            divergences: outboxes.divergences.clone(),
+        };
+        let apply = ApplyWorker {
+            machine,
+            commands,
+            outputs,
+            published: self.published.clone(),
+            notary: Arc::clone(&self.options.notary),
+            lifecycle: self.lifecycle.clone(),
+            gauges: self.gauges.clone(),
+            timings: self.options.timings.clone(),
+            limits: self.options.limits.clone(),
+            clock: self.clock,
+            pace: SyncPace::default(),
+        };
+        workers.start("apply", apply.run());
+        let sync = SyncWorker {
+            tasks: syncs,
+            log: self.queue.clone(),
+            current: self.current.clone(),
+            lifecycle: self.lifecycle.clone(),
+            made: Arc::clone(made),
+        };
+        workers.start("sync", sync.run());
+    }
+
+    async fn start_raft(&self, state_machine: StateMachine<R::Runtime>) -> Result<RaftOf<R>, StartError> {
+        let refused = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
+        let config = raft_config(&self.options.timings).map_err(|error| refused(&error))?;
+        let network = NetworkFactory::<R>::new(Arc::clone(&self.options.transport));
+        let log = LogStorage::new(self.queue.clone(), self.tail.clone());
+        let node_id = self.options.node_id.0;
+        let raft = RaftOf::<R>::new(node_id, Arc::new(config), network, log, state_machine).await;
+        raft.map_err(|error| refused(&error))
+    }
+
+    fn start_tasks(
+        self,
+        raft: RaftOf<R>,
+        outboxes: Outboxes<R>,
+        ends: TaskEnds,
+        cosigned: Cosigned,
+        ended: mpsc::Receiver<()>,
+    ) -> Arc<Core<R>> {
+        let context = self.context();
+        let Self { options, lifecycle, clock, gauges, published, .. } = self;
+        let me = options.node_id;
+        let router = Router {
+            me,
+            raft: raft.clone(),
+            transport: Arc::clone(&options.transport),
+            proposals: outboxes.proposals,
+            lifecycle: lifecycle.clone(),
+            timings: options.timings.clone(),
+        };
+        let peers = context.members.members.iter().map(|member| member.node_id).filter(|id| *id != me);
+        let core = Arc::new(Core {
+            me,
+            ledger_id: options.founding.ledger_id(),
+            peers: peers.collect(),
+            context,
+            raft,
+            router,
+            transport: options.transport,
+            lifecycle,
+            published,
+            cosigned,
+            trust: TrustFile::of_founding(&options.founding),
+            gauges,
+            clock,
+            timings: options.timings,
+            limits: options.limits,
+            disk: options.disk,
+            data_dir: options.data_dir,
+            submissions: outboxes.submissions,
+            apply: outboxes.apply,
+            seals: outboxes.seals,
+            refused_leader: Mutex::new(None),
+            workers: tokio::sync::Mutex::new(ended),
+        });
+        let proposer = Proposer {
+            proposals: ends.proposals,
+            raft: core.raft.clone(),
+            environment: options.environment.clone(),
+            clock,
+            ledger_id: core.ledger_id,
+            published: core.published.clone(),
+            gauges: core.gauges.clone(),
+            lifecycle: core.lifecycle.clone(),
+            timings: core.timings.clone(),
+            queue: PartQueue::default(),
+            pace: SealPace::default(),
+        };
+        let admitter = Admitter {
+            submissions: ends.submissions,
+            router: core.router.clone(),
+            lifecycle: core.lifecycle.clone(),
+            key: options.keys.admission,
+            suite: core.context.suite,
+            origin: core.context.members.origin.clone(),
+            queue: VecDeque::new(),
+        };
+        drop(R::Runtime::spawn(proposer.run()));
+        drop(R::Runtime::spawn(admitter.run()));
+        drop(R::Runtime::spawn(gossip(Arc::clone(&core), ends.gossip)));
+        drop(R::Runtime::spawn(divergence::run(Arc::clone(&core), ends.divergences)));
+        drop(R::Runtime::spawn(recovery_end(Arc::clone(&core))));
+        drop(R::Runtime::spawn(ticks(Arc::clone(&core))));
+        drop(R::Runtime::spawn(snapshots(Arc::clone(&core), ends.made)));
+        core
+    }
+}
+
+/// openraft's settings (02, "Raft rules").
+fn raft_config(timings: &Timings) -> Result<Config, openraft::ConfigError> {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let config = Config {
+        cluster_name: "muniment".to_owned(),
+        heartbeat_interval: millis(timings.heartbeat),
+        election_timeout_min: millis(timings.election_min),
+        election_timeout_max: millis(timings.election_max),
+        install_snapshot_timeout: 600_000,
+        max_payload_entries: 64,
+        snapshot_policy: SnapshotPolicy::Never,
+        // openraft would purge behind each snapshot; the log is purged behind world dumps, by us.
+        max_in_snapshot_log_to_keep: u64::MAX,
+        state_machine_channel_size: Some(65_536),
+        quorum_loss_probe_interval: Some(2 * millis(timings.election_max)),
+        enable_pre_vote: Some(true),
+        enable_leader_restore: Some(false),
+        allow_log_reversion: Some(false),
+        ..Config::default()
+    };
+    config.validate()
+}
+
+/// Sends cosignatures to every other member; what they answer goes back to the seal worker.
+async fn gossip<R: Environment>(core: Arc<Core<R>>, mut outgoing: mpsc::UnboundedReceiver<SignedBody>) {
+    let mut calls = FuturesUnordered::new();
+    loop {
+        let next = std::pin::pin!(core.lifecycle.next(&mut outgoing));
+        let signed = if calls.is_empty() {
+            next.await
+        } else {
+            match futures::future::select(next, calls.next()).await {
+                futures::future::Either::Left((signed, _)) => signed,
+                futures::future::Either::Right(_) => continue,
+            }
+        };
+        let Some(signed) = signed else { return };
+        let mut message = Kind::Cosignature.message();
+        put_signed_body(&mut message, &signed);
+        let message = bytes::Bytes::from(message);
+        for peer in &core.peers {
+            let call = core.transport.call(*peer, Lane::Urgent, message.clone());
+            let (call, seals) = (R::Runtime::timeout(core.timings.peer_call, call), core.seals.clone());
+            calls.push(async move {
+                if let Ok(Ok(answer)) = call.await
+                    && let Ok(signed) = read_signed_body(&mut muniment_core::reader::Reader::new(&answer))
+                    && !signed.body.is_empty()
+                {
+                    // A seal worker that is gone belongs to a node that is over.
+                    drop(seals.send(SealTask::Lines(signed, None)));
+                }
+            });
+        }
+    }
+}
+
+/// The node runs when a leader has confirmed everything that its log held, and all of it is applied.
+async fn recovery_end<R: Environment>(core: Arc<Core<R>>) {
+    if let Ok(metrics) = core.raft.wait_for_recovery(None).await {
+        if let Some(committed) = metrics.last_applied {
+            core.published.wait_applied(muniment_core::LogIndex(committed.index)).await;
+        }
+        core.lifecycle.run();
+    }
+}
+
+/// Wakes what works by time.
+async fn ticks<R: Environment>(core: Arc<Core<R>>) {
+    while !core.lifecycle.is_over() {
+        R::Runtime::sleep(TICK).await;
+        // Workers that are gone belong to a node that is over.
+        drop(core.apply.send(ApplyCommand::Tick));
+        drop(core.seals.send(SealTask::Tick));
+    }
+}
+
+/// After each sync point openraft learns of it, and the log may go behind the world dump.
+async fn snapshots<R: Environment>(core: Arc<Core<R>>, made: Arc<Notify>) {
+    loop {
+        let over = std::pin::pin!(core.lifecycle.over());
+        let made = std::pin::pin!(made.notified());
+        if let futures::future::Either::Right(_) = futures::future::select(made, over).await {
+            return;
+        }
+        // Both fail only when Raft has stopped, which the loop notices next.
+        drop(core.raft.trigger().snapshot().await);
+    }
+}
+
+impl<R: Environment> Core<R> {
+    /// Back-pressure: nothing is proposed that this node could not carry. Counts `bytes` as waiting until dropped.
+    pub(crate) fn admit(&self, bytes: usize) -> Result<WaitingBytes, Refusal> {
+        let retry_after = self.timings.seal_interval;
+        let overloaded = |what| Refusal::Overloaded { what, retry_after };
+        match self.lifecycle.state() {
+            NodeState::Running | NodeState::Recovering => {}
+            state => return Err(Refusal::NotRunning(state.to_string())),
+        }
+        if self.gauges.unapplied_bytes() > self.limits.unapplied_bytes_max {
+            return Err(overloaded("apply"));
+        }
+        if self.gauges.waiting_bytes() > self.limits.waiting_bytes_max {
+            return Err(overloaded("submissions waiting"));
+        }
+        let lag_max = u64::try_from(self.limits.seal_lag_max.as_millis()).unwrap_or(u64::MAX);
+        if self.gauges.seal_lag_ms(self.clock.now_ms()) > lag_max {
+            return Err(overloaded("sealing"));
+        }
+        let reserve = self.limits.disk_reserve_bytes;
+        let available = self.disk.available_bytes(&self.data_dir).unwrap_or(0);
+        if available < reserve.saturating_add(bytes as u64) {
+            return Err(Refusal::StorageFull { available, reserve });
+        }
+        Ok(self.gauges.wait_with(bytes))
+    }
+
+    /// What a verifier of this ledger's receipts needs.
+    pub(crate) const fn trust(&self) -> &TrustFile {
+        &self.trust
+    }
+
+    /// Whether the node takes part in Raft: a halted one keeps its data and answers reads only.
+    pub(crate) fn votes(&self) -> bool {
+        matches!(self.lifecycle.state(), NodeState::Running | NodeState::Recovering)
+    }
+
+    /// Whether entries of this leader are refused.
+    pub(crate) fn refuses_leader(&self, leader: NodeId) -> bool {
+        *self.refused_leader.lock().unwrap_or_else(PoisonError::into_inner) == Some(leader)
+    }
+
+    pub(crate) fn refuse_leader(&self, leader: Option<NodeId>) {
+        *self.refused_leader.lock().unwrap_or_else(PoisonError::into_inner) = leader;
+    }
+}

@@ -1,0 +1,167 @@
+//! What a node answers its peers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
+use muniment_core::reader::Reader;
+use muniment_core::{NodeId, TreeSize};
+use openraft::raft::AppendEntriesRequest;
+use tokio::sync::oneshot;
+
+use crate::codec::CodecError;
+use crate::environment::Environment;
+use crate::machine::prefix;
+use crate::node::Core;
+use crate::notary::root_at;
+use crate::peer_messages::{self as peer, Kind};
+use crate::proposer::ProposalContent;
+use crate::raft_messages as raft;
+use crate::seal_worker::SealTask;
+use crate::transport::PeerService;
+use crate::type_config::TypeConfig;
+
+/// The node's side of the peer protocol.
+pub(crate) struct Service<R: Environment> {
+    pub(crate) core: Arc<Core<R>>,
+}
+
+type Append<R> = AppendEntriesRequest<TypeConfig<<R as Environment>::Runtime>>;
+
+impl<R: Environment> Service<R> {
+    /// Answers one message; an undecodable one, or one that this node must not answer, gets nothing.
+    async fn dispatch(core: Arc<Core<R>>, from: NodeId, message: Bytes) -> Option<Bytes> {
+        let mut reader = Reader::new(&message);
+        let kind = Kind::read(&mut reader);
+        let answered = match kind {
+            Ok(kind @ (Kind::Append | Kind::Vote | Kind::PreVote | Kind::TransferLeader)) => {
+                Self::raft_message(&core, kind, from, &mut reader, &message).await
+            }
+            Ok(Kind::Submit) => Self::submit(&core, from, &mut reader, &message).await,
+            Ok(Kind::Cosignature) => Self::cosignature(&core, &mut reader).await,
+            Ok(Kind::RootPrefix) => Self::root_prefix(&core, &mut reader),
+            Ok(Kind::ReadIndex) => {
+                let index = core.read_log_index_as_leader().await.flatten();
+                Ok(index.map(|index| Bytes::copy_from_slice(&index.0.to_be_bytes())))
+            }
+            Ok(Kind::DerivedSignature | Kind::Snapshot | Kind::ReadFile) => Ok(None),
+            Err(error) => Err(error),
+        };
+        answered.unwrap_or_else(|error| {
+            tracing::warn!(from = from.0, %error, "refused a peer's message");
+            None
+        })
+    }
+
+    async fn raft_message(
+        core: &Core<R>,
+        kind: Kind,
+        from: NodeId,
+        reader: &mut Reader<'_>,
+        message: &Bytes,
+    ) -> Result<Option<Bytes>, CodecError> {
+        if !core.votes() {
+            return Ok(None);
+        }
+        let answer = match kind {
+            Kind::Append => {
+                let request: Append<R> = raft::read_append(reader, message)?;
+                reader.end()?;
+                if core.refuses_leader(from) {
+                    return Ok(None);
+                }
+                let response = core.raft.append_entries(request).await;
+                response.ok().map(|response| raft::encode_append_response(&response))
+            }
+            Kind::Vote | Kind::PreVote => {
+                let request = raft::read_vote_request(reader)?;
+                reader.end()?;
+                let response = if kind == Kind::Vote {
+                    core.raft.vote(request).await
+                } else {
+                    core.raft.pre_vote(request).await
+                };
+                response.ok().map(|response| raft::encode_vote_response(&response))
+            }
+            _ => {
+                let request = raft::read_transfer(reader)?;
+                reader.end()?;
+                core.raft.handle_transfer_leader(request).await.ok().map(|_| Bytes::new())
+            }
+        };
+        Ok(answer)
+    }
+
+    async fn submit(
+        core: &Core<R>,
+        from: NodeId,
+        reader: &mut Reader<'_>,
+        message: &Bytes,
+    ) -> Result<Option<Bytes>, CodecError> {
+        let part = peer::read_submit(reader, message)?;
+        let result = match core.admit(part.bytes.len()) {
+            Ok(_waiting) => core.router.propose(from, ProposalContent::Admission(part)).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        Ok(Some(peer::encode_submit_answer(&result)))
+    }
+
+    async fn cosignature(core: &Core<R>, reader: &mut Reader<'_>) -> Result<Option<Bytes>, CodecError> {
+        let signed = peer::read_signed_body(reader)?;
+        reader.end()?;
+        let (sender, answer) = oneshot::channel();
+        if core.seals.send(SealTask::Lines(signed, Some(sender))).is_err() {
+            return Ok(None);
+        }
+        Ok(answer.await.ok().map(|signed| {
+            let mut bytes = Vec::new();
+            peer::put_signed_body(&mut bytes, &signed);
+            bytes.into()
+        }))
+    }
+
+    /// This node's root prefix at a size that it has reached.
+    fn root_prefix(core: &Core<R>, reader: &mut Reader<'_>) -> Result<Option<Bytes>, CodecError> {
+        let size = TreeSize(reader.u64()?);
+        reader.end()?;
+        let view = core.published.view();
+        if size > view.size {
+            return Ok(None);
+        }
+        let root = root_at(core.context.suite, size, &view.files);
+        Ok(root.ok().map(|root| Bytes::copy_from_slice(&prefix(&root))))
+    }
+}
+
+impl<R: Environment> PeerService for Service<R> {
+    fn answer(&self, from: NodeId, request: Bytes) -> BoxFuture<'static, Option<Bytes>> {
+        let core = Arc::clone(&self.core);
+        async move {
+            if core.lifecycle.is_over() {
+                return None;
+            }
+            Self::dispatch(core, from, request).await
+        }
+        .boxed()
+    }
+
+    fn answer_stream(&self, from: NodeId, requests: BoxStream<'static, Bytes>) -> BoxStream<'static, Bytes> {
+        let core = Arc::clone(&self.core);
+        let gate = Arc::clone(&core);
+        let decoded = requests.scan((), move |(), message| {
+            let mut reader = Reader::new(&message);
+            let append = Kind::read(&mut reader).is_ok_and(|kind| kind == Kind::Append);
+            let open = append && gate.votes() && !gate.refuses_leader(from);
+            let request: Option<Append<R>> =
+                open.then(|| raft::read_append(&mut reader, &message).ok()).flatten();
+            std::future::ready(request)
+        });
+        let answers = core.raft.stream_append(decoded);
+        let encoded = answers.scan((), |(), answer| {
+            std::future::ready(answer.ok().map(|result| raft::encode_stream_result(&result)))
+        });
+        encoded.boxed()
+    }
+}

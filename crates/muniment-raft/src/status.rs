@@ -1,0 +1,53 @@
+//! What a node says about itself.
+
+use muniment_core::{LogIndex, NodeId, RaftTerm, TreeSize};
+
+use crate::lifecycle::NodeState;
+
+/// A node's part in Raft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Orders entries.
+    Leader,
+    /// Votes and follows.
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Follows without a vote.
+    Learner,
+    /// Has stopped.
+    Shutdown,
+}
+
+/// A node at one moment. Positions of different fields are read one after another, not at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The node.
+    pub node_id: NodeId,
+    /// Whether it runs.
+    pub state: NodeState,
+    /// Its part in Raft.
+    pub role: Role,
+    /// Who leads, as far as it knows.
+    pub leader: Option<NodeId>,
+    /// Raft's term.
+    pub raft_term: RaftTerm,
+    /// Last entry of its log.
+    pub last_log_index: Option<LogIndex>,
+    /// Last entry that it knows to be committed.
+    pub committed_index: Option<LogIndex>,
+    /// Last entry that it has applied, all of it.
+    pub applied_index: Option<LogIndex>,
+    /// Leaves of its tree.
+    pub size: TreeSize,
+    /// The newest size that the log marks for signing, as far as applied here.
+    pub sealed_size: TreeSize,
+    /// The newest size that it signed itself.
+    pub signed_size: TreeSize,
+    /// The newest size that q bureaus cosigned, as far as it knows.
+    pub cosigned_size: TreeSize,
+    /// Leaves that a crash now would rebuild from its own log.
+    pub sync_point_size: TreeSize,
+    /// What an operator must look at, oldest first.
+    pub alarms: Vec<String>,
+}

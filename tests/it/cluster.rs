@@ -1,0 +1,55 @@
+//! Three real nodes in one process, on real files.
+
+use std::sync::Arc;
+
+use harness::cluster::{Cluster, ClusterOptions};
+use harness::ledger::submission;
+use muniment_core::verify::{Outcome as Verified, verify};
+use muniment_core::{LeafIndex, Suite};
+use muniment_ledger::Outcome;
+use muniment_raft::{Environment as _, SystemEnvironment, Wait};
+use muniment_store::FileDisk;
+
+async fn start(cluster: &mut Cluster<SystemEnvironment>, root: &std::path::Path) {
+    for id in cluster.ids() {
+        let dir = root.join(format!("node-{id}"));
+        cluster.start(id, Arc::new(FileDisk::default()), dir).await.expect("the node starts");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cosigned_survives_a_restart_of_every_node_and_verifies_offline() {
+    for suite in [Suite::Blake3, Suite::Sha256] {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let mut cluster = Cluster::new(SystemEnvironment, ClusterOptions::new(suite, 3));
+        start(&mut cluster, root.path()).await;
+        cluster.node(1).initialize().await.expect("the ledger begins");
+        let ledger_id = cluster.founding().ledger_id();
+        let now = SystemEnvironment.now();
+        for number in 1..=3 {
+            let records = submission(&ledger_id, number, 1, 5, now, Wait::Cosigned);
+            let node = cluster.node(u64::from(number));
+            let outcome = node.submit_local(records.clone()).await.expect("it is written");
+            assert!(matches!(outcome.outcomes[..], [Outcome::Appended { .. }, ..]), "{outcome:?}");
+            let again = node.submit_local(records).await.expect("it is known");
+            assert!(matches!(again.outcomes[..], [Outcome::Duplicate { .. }, ..]), "{again:?}");
+            node.wait_cosigned(outcome.size).await.expect("q bureaus sign");
+        }
+        let receipt = cluster.node(2).receipt(LeafIndex(7)).await.expect("the proof holds");
+        let trust = cluster.node(2).trust_file();
+        for id in cluster.ids() {
+            cluster.remove(id).expect("it runs").shutdown().await;
+        }
+        assert_eq!(verify(&receipt.encode(), &trust).outcome, Verified::Verified);
+        start(&mut cluster, root.path()).await;
+        for node in cluster.running() {
+            node.wait_running().await.expect("it recovers");
+            let view = node.read_index().await.expect("a majority is there");
+            assert_eq!(view.size.0, 15);
+            assert_eq!(node.receipt(LeafIndex(7)).await.expect("the proof holds").leaf, receipt.leaf);
+        }
+        for id in cluster.ids() {
+            cluster.remove(id).expect("it runs").shutdown().await;
+        }
+    }
+}
