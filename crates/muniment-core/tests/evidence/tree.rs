@@ -172,6 +172,20 @@ fn index(index: usize) -> LeafIndex {
 }
 
 #[test]
+fn each_suites_plain_hash_is_the_published_one() {
+    // FIPS 180-4's, GB/T 32905's and BLAKE3's own examples.
+    let abc = |suite: Suite| suite.hash(&[b"a", b"bc"]);
+    let expected = [
+        (Suite::Sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (Suite::Sm3, "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"),
+        (Suite::Blake3, "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"),
+    ];
+    for (suite, digest) in expected {
+        assert_eq!(abc(suite), hash(digest), "{suite}");
+    }
+}
+
+#[test]
 fn the_reference_tree_of_rfc_6962_has_its_published_roots_and_paths() {
     let suite = Suite::Sha256;
     let leaves: Vec<Hash> =
@@ -343,6 +357,10 @@ fn consistency_proofs_with_any_hash_changed_removed_or_added_are_refused() {
                 assert!(verify(&other).is_err(), "{from} to {to} without hash {position}");
             }
             assert!(verify(&[path.as_slice(), &[old]].concat()).is_err(), "{from} to {to}, one hash more");
+            let from = TreeSize(number(from));
+            let other = Hash([9; 32]);
+            assert!(at(suite, to).verify_consistency(from, other, &path, new).is_err(), "another older root");
+            assert!(at(suite, to).verify_consistency(from, old, &path, other).is_err(), "another newer root");
         }
     }
 }

@@ -34,6 +34,7 @@ fn files() -> Vec<(&'static str, Value)> {
         ("leaf.json", receipts::leaf()),
         ("multiproof.json", trees::multiproof()),
         ("receipt.json", receipts::receipt()),
+        ("term.json", receipts::term()),
         ("tree.json", trees::tree()),
     ]
 }

@@ -3,6 +3,8 @@
 use muniment_core::admission::Admission;
 use muniment_core::leaf::{Content, LeafProof};
 use muniment_core::receipt::Receipt;
+use muniment_core::terms::{Field, term_key, term_keys, terms_of};
+use muniment_core::trust::TrustFile;
 use muniment_core::verify::{Outcome, Step, verify};
 use muniment_core::{Stub, Suite, TreeSize};
 use serde_json::{Value, json};
@@ -47,6 +49,39 @@ pub(super) fn leaf() -> Value {
     })
 }
 
+/// Every field with a value, and the terms of one leaf.
+pub(super) fn term() -> Value {
+    by_suite(|ledger| {
+        let fields: Value = Field::ALL
+            .iter()
+            .map(|field| {
+                let value: &[u8] = match field {
+                    Field::Authorisation => &[0, 0, 0, 0, 0, 0, 1, 2],
+                    Field::Flag | Field::Kind => &[48],
+                    Field::Sealed => &[0, 0, 0, 3],
+                    Field::SubjectTag | Field::HolderTag | Field::Certificate => &[0xab; 32],
+                    _ => b"uscc:91350100M000100Y43",
+                };
+                let key = term_key(ledger.suite, *field, value).to_string();
+                json!({ "field": field.number(), "name": field.name(), "value": hex(value), "key": key })
+            })
+            .collect();
+        let leaf = ledger.receipt(4, ledger.size()).leaf;
+        let Content::Open { record, .. } = leaf.content else { panic!("the sample withholds nothing") };
+        let verdict = Stub::decode(&leaf.stub).expect("own stub").verdict;
+        let decoded = muniment_core::record::decode(&record, None).expect("own record");
+        let kind = muniment_core::record::kind(&decoded).expect("a body");
+        let keys = term_keys(ledger.suite, &terms_of(&decoded, kind), verdict);
+        json!({
+            "fields": fields,
+            "record": hex(&record),
+            "verdict": verdict.0,
+            "term_keys": hashes(&keys),
+            "terms_digest": leaf.terms_digest.to_string(),
+        })
+    })
+}
+
 /// An admission of four records, with the path of the second.
 pub(super) fn admission() -> Value {
     by_suite(|ledger| {
@@ -87,6 +122,9 @@ pub(super) fn handover() -> Value {
     })
 }
 
+/// The receipt that the tampered ones were made from.
+const BASE: &str = "record after a handover";
+
 /// Bytes that one tampering may insert: larger ones stay with the tests, so that the vectors can be read in a review.
 const fn inserted_max(suite: Suite) -> usize {
     match suite {
@@ -107,9 +145,13 @@ pub(super) fn receipt() -> Value {
             ("record of bureau 2", ledger.receipt(4, TreeSize(7))),
             ("the same, body withheld", withheld),
             ("record of the ledger", ledger.receipt(8, TreeSize(9))),
-            ("record after a handover", ledger.receipt(9, TreeSize(10))),
+            (BASE, ledger.receipt(9, TreeSize(10))),
         ]
         .into_iter()
+        // sm3 ledgers differ from blake3's in the hash alone: two receipts are enough.
+        .filter(|(name, _)| {
+            ledger.suite != Suite::Sm3 || name.starts_with("record of bureau") || *name == BASE
+        })
         .map(|(name, receipt)| {
             let proven = verify(&receipt.encode(), &trust).proven.expect(name);
             json!({
@@ -140,21 +182,14 @@ pub(super) fn receipt() -> Value {
         json!({
             "trust": serde_json::from_str::<Value>(&trust.to_json()).expect("JSON"),
             "verified": verified,
-            "tampered_of": "record after a handover",
+            "tampered_of": BASE,
             "tampered": tampered,
         })
     })
 }
 
 /// A tampered text as what replaces the bytes [at, at + removed) of the base.
-fn tampering(
-    trust: &muniment_core::trust::TrustFile,
-    name: &str,
-    base: &str,
-    text: &str,
-    step: Step,
-    outcome: Outcome,
-) -> Value {
+fn tampering(trust: &TrustFile, name: &str, base: &str, text: &str, step: Step, outcome: Outcome) -> Value {
     let failure = verify(text.as_bytes(), trust).failure.expect(name);
     assert_eq!((failure.step, failure.outcome), (step, outcome), "{name}: {}", failure.reason);
     let mut at = base.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();

@@ -79,7 +79,7 @@ pub(super) fn tree() -> Value {
 
 /// Inclusion paths in the counted tree, and claims that are refused.
 pub(super) fn inclusion() -> Value {
-    let places = [(0, 1), (1, 2), (2, 3), (3, 7), (6, 7), (0, 8), (12, 13), (8, 13), (16, 21), (20, 21)];
+    let places = [(0, 1), (1, 2), (2, 3), (3, 7), (0, 8), (12, 13), (8, 13), (16, 21), (20, 21)];
     by_suite(|sample| {
         let valid: Vec<Value> = places
             .into_iter()
@@ -116,21 +116,7 @@ pub(super) fn inclusion() -> Value {
 
 /// Consistency paths in the counted tree, and claims that are refused.
 pub(super) fn consistency() -> Value {
-    let pairs = [
-        (0, 5),
-        (1, 1),
-        (1, 2),
-        (1, 8),
-        (2, 5),
-        (3, 7),
-        (4, 7),
-        (6, 8),
-        (7, 8),
-        (8, 13),
-        (12, 21),
-        (16, 21),
-        (20, 21),
-    ];
+    let pairs = [(0, 5), (1, 1), (1, 8), (2, 5), (3, 7), (4, 7), (6, 8), (12, 21), (20, 21)];
     by_suite(|sample| {
         let path = |from, to| sample.at(to).consistency_path(&sample.memory, TreeSize(from)).expect("inside");
         let valid: Vec<Value> = pairs
@@ -160,8 +146,8 @@ pub(super) fn consistency() -> Value {
 
 /// Multiproofs in the counted tree, and claims that are refused.
 pub(super) fn multiproof() -> Value {
-    let sets: [(u64, &[u64]); 6] =
-        [(1, &[0]), (7, &[]), (7, &[0, 6]), (13, &[3, 4, 12]), (21, &[0, 1, 2, 3]), (21, &[5, 11, 17, 20])];
+    let sets: [(u64, &[u64]); 5] =
+        [(1, &[0]), (7, &[]), (7, &[0, 6]), (13, &[3, 4, 12]), (21, &[5, 11, 17, 20])];
     by_suite(|sample| {
         let proof = |size, leaves: &[u64]| {
             let leaves: Vec<LeafIndex> = leaves.iter().copied().map(LeafIndex).collect();
