@@ -1,9 +1,10 @@
 //! Founding files, member lists, checkpoints and cosignatures at the crate's boundary.
 
-use crate::fixture::{ORIGIN, TIME_S, body, bureaus, cosigned, founding};
+use crate::fixture::{Bureau, ORIGIN, TIME_S, body, bureaus, cosigned, founding, seed};
 use muniment_core::checkpoint::{Checkpoint, CheckpointBody, CheckpointError};
-use muniment_core::cosignature::{self, CosignatureError};
+use muniment_core::cosignature::{self, CosignatureError, TIME_S_MAX};
 use muniment_core::founding::Founding;
+use muniment_core::keys::SigningKey;
 use muniment_core::members::{MemberList, MembersError, quorum};
 use muniment_core::note::{KeyId, Note, VerifierKey};
 use muniment_core::{BureauNumber, Hash, Suite};
@@ -195,8 +196,8 @@ fn a_known_keys_line_that_fails_refuses_the_note_even_beyond_the_quorum() {
 
 #[test]
 fn a_cosignature_of_one_suite_never_holds_in_another() {
-    let sm3 = crate::fixture::Bureau::new(Suite::Sm3, 1);
-    let blake3 = crate::fixture::Bureau::new(Suite::Blake3, 1);
+    let sm3 = Bureau::new(Suite::Sm3, 1);
+    let blake3 = Bureau::new(Suite::Blake3, 1);
     let members = founding(Suite::Sm3, &bureaus(Suite::Sm3, 3)).members();
     let in_sm3 = body(Suite::Sm3, &members, 5, Hash([7; 32]));
     let in_blake3 = CheckpointBody { suite: Suite::Blake3, ..in_sm3.clone() };
@@ -206,9 +207,26 @@ fn a_cosignature_of_one_suite_never_holds_in_another() {
 }
 
 #[test]
+fn a_time_of_two_to_the_63_seconds_is_refused_even_when_it_is_signed() {
+    for (suite, header) in [(Suite::Sha256, "cosignature/v1"), (Suite::Sm3, "muniment-cosignature/v1")] {
+        let members = founding(suite, &bureaus(suite, 3)).members();
+        let (body, bureau) = (body(suite, &members, 5, Hash([7; 32])), Bureau::new(suite, 1));
+        let signed = |time_s: u64| {
+            let message = format!("{header}\ntime {time_s}\n{}", body.to_text());
+            let signature = SigningKey::from_seed(&seed(1, 1)).sign(message.as_bytes());
+            let mut line = bureau.cosigning.sign(&body, TIME_S);
+            line.signature = [time_s.to_be_bytes().as_slice(), &signature].concat();
+            cosignature::verify(&body, &line, bureau.cosigning.verifier_key())
+        };
+        assert_eq!(signed(TIME_S_MAX), Ok(TIME_S_MAX), "{suite}");
+        assert!(matches!(signed(TIME_S_MAX + 1), Err(CosignatureError::Time(_))), "{suite}");
+    }
+}
+
+#[test]
 fn verifier_keys_have_one_text() {
     for suite in Suite::ALL {
-        let key = crate::fixture::Bureau::new(suite, 1).cosigning.verifier_key().to_string();
+        let key = Bureau::new(suite, 1).cosigning.verifier_key().to_string();
         assert_eq!(VerifierKey::parse(&key).expect("own text").to_string(), key);
         single_byte_changes(key.as_bytes(), |at, new, text| {
             let changed = std::str::from_utf8(text).ok().and_then(|text| VerifierKey::parse(text).ok());
@@ -222,7 +240,7 @@ fn verifier_keys_have_one_text() {
 
 #[test]
 fn seventeen_lines_are_too_many_and_a_note_needs_one() {
-    let bureau = crate::fixture::Bureau::new(Suite::Blake3, 1);
+    let bureau = Bureau::new(Suite::Blake3, 1);
     let members = founding(Suite::Blake3, &bureaus(Suite::Blake3, 3)).members();
     let body = body(Suite::Blake3, &members, 5, Hash([7; 32]));
     let line = |number: u8| {

@@ -149,7 +149,10 @@ fn no_other_text_of_a_receipt_is_accepted() {
             assert!(code == 2 || code == 3, "{suite}: {what}: exit {code}");
         };
         for change in TEXT_CHANGES {
-            refused(change.name, (change.apply)(&text));
+            let changed = (change.apply)(&text);
+            let failure = verify(changed.as_bytes(), &trust).failure.expect(change.name);
+            assert_eq!((failure.step, failure.outcome), (Step::Format, change.outcome), "{}", change.name);
+            refused(change.name, changed);
         }
         refused("a JSON view", format!("{{\"receipt\": {text:?}}}"));
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -213,6 +216,11 @@ fn another_trust_file_is_not_satisfied() {
         check_refused(&receipt, &TrustFile::of_founding(&other), Step::Record, Outcome::Tampered);
         let lists = TrustFile { epochs: vec![other.members()], ..good.clone() };
         check_refused(&receipt, &lists, Step::Handover, Outcome::Tampered);
+        // A trust file that knows other members for the epoch that the receipt's handover leads to.
+        let mut others = ledger.epochs.clone();
+        others[1].q = 3;
+        let others = TrustFile { epochs: others, ..good.clone() };
+        check_refused(&receipt, &others, Step::Handover, Outcome::Tampered);
         // A trust file that begins after the leaf can say nothing about who signed for it.
         let late = TrustFile { epochs: vec![ledger.epochs[1].clone()], ..good };
         let mut early_leaf = ledger.receipt(0, ledger.size());

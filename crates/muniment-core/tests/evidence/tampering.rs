@@ -22,6 +22,8 @@ pub(crate) struct Change {
 pub(crate) struct TextChange {
     /// What is changed.
     pub(crate) name: &'static str,
+    /// What the step "format" finds.
+    pub(crate) outcome: Outcome,
     /// Makes the change.
     pub(crate) apply: fn(&str) -> String,
 }
@@ -92,30 +94,48 @@ pub(crate) const CHANGES: &[Change] = &[
     }),
 ];
 
-/// Changes of the same receipt's text: each leaves its meaning as it was, and is malformed.
+/// Changes of the same receipt's text that the first step finds.
 pub(crate) const TEXT_CHANGES: &[TextChange] = &[
-    TextChange { name: "a newline more at the end", apply: |text| format!("{text}\n") },
-    TextChange { name: "no newline at the end", apply: |text| text.trim_end().to_owned() },
-    TextChange { name: "a newline before", apply: |text| format!("\n{text}") },
-    TextChange { name: "CRLF", apply: |text| text.replace('\n', "\r\n") },
-    TextChange { name: "a byte order mark", apply: |text| format!("\u{feff}{text}") },
-    TextChange { name: "a NUL at the end", apply: |text| format!("{text}\0") },
-    TextChange { name: "a leading zero in the index", apply: |text| text.replace("index 9\n", "index 09\n") },
-    TextChange { name: "a sign before the index", apply: |text| text.replace("index 9\n", "index +9\n") },
-    TextChange { name: "a leading zero in the size", apply: |text| text.replace("\n10\n", "\n010\n") },
-    TextChange { name: "two spaces", apply: |text| text.replace("index 9\n", "index  9\n") },
-    TextChange { name: "a trailing space", apply: |text| text.replace("index 9\n", "index 9 \n") },
-    TextChange { name: "base64 without padding", apply: |text| text.replace("=\n", "\n") },
-    TextChange { name: "base64 with slack bits", apply: slack_bits },
-    TextChange { name: "signature lines in another order", apply: last_lines_swapped },
-    TextChange {
-        name: "a signature line twice",
-        apply: |text| {
-            let last = text.trim_end().rfind('\n').expect("lines");
-            format!("{text}{}", &text[last + 1..])
-        },
-    },
+    text("a newline more at the end", Malformed, |text| format!("{text}\n")),
+    text("no newline at the end", Malformed, |text| text.trim_end().to_owned()),
+    text("a newline before", Malformed, |text| format!("\n{text}")),
+    text("CRLF", Malformed, |text| text.replace('\n', "\r\n")),
+    text("a byte order mark", Malformed, |text| format!("\u{feff}{text}")),
+    text("a NUL at the end", Malformed, |text| format!("{text}\0")),
+    text("a leading zero in the index", Malformed, |text| text.replace("index 9\n", "index 09\n")),
+    text("a sign before the index", Malformed, |text| text.replace("index 9\n", "index +9\n")),
+    text("a leading zero in the size", Malformed, |text| text.replace("\n10\n", "\n010\n")),
+    text("two spaces", Malformed, |text| text.replace("index 9\n", "index  9\n")),
+    text("a trailing space", Malformed, |text| text.replace("index 9\n", "index 9 \n")),
+    text("base64 without padding", Malformed, |text| text.replace("=\n", "\n")),
+    text("base64 with slack bits", Malformed, slack_bits),
+    text("signature lines in another order", Malformed, last_lines_swapped),
+    text("a signature line twice", Malformed, last_line_twice),
+    text("a body line that the format does not have", Tampered, |text| {
+        text.replace("\nmembers ", "\nnote more\nmembers ")
+    }),
+    // Field 6, which is 0 here and therefore left out; and field 99, which the message does not have.
+    text("a default value in the message", Tampered, |text| with_extra(text, &[0x30, 0])),
+    text("an unknown field in the message", Tampered, |text| with_extra(text, &[0x98, 0x06, 1])),
+    text("a message that breaks off", Malformed, |text| with_extra(text, &[0x0a])),
 ];
+
+const fn text(name: &'static str, outcome: Outcome, apply: fn(&str) -> String) -> TextChange {
+    TextChange { name, outcome, apply }
+}
+
+/// Appends bytes to the message in the extra line.
+fn with_extra(text: &str, bytes: &[u8]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let extra = crate::base64::decode(lines[1].strip_prefix("extra ").expect("the second line"));
+    lines[1] = format!("extra {}", crate::base64::encode(&[extra.as_slice(), bytes].concat()));
+    lines.join("\n") + "\n"
+}
+
+fn last_line_twice(text: &str) -> String {
+    let last = text.trim_end().rfind('\n').expect("lines");
+    format!("{text}{}", &text[last + 1..])
+}
 
 /// Sets a slack bit in the path's first hash, whose 32 bytes leave two.
 fn slack_bits(text: &str) -> String {

@@ -172,8 +172,7 @@ pub(super) fn receipt() -> Value {
         }
         for change in TEXT_CHANGES {
             let text = (change.apply)(&base);
-            let outcome = Outcome::Malformed;
-            tampered.push(tampering(&trust, change.name, &base, &text, Step::Format, outcome));
+            tampered.push(tampering(&trust, change.name, &base, &text, Step::Format, change.outcome));
         }
         let small = |case: &Value| {
             case["inserted"].as_str().is_some_and(|text| text.len() <= inserted_max(ledger.suite))
