@@ -16,6 +16,10 @@ const RESIDENT_WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5,
 const RESIDENT_CHECKS: &[u8; 11] = b"10X98765432";
 /// Digits of bank cards (ISO/IEC 7812-1 allows up to 19).
 const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+/// How far to look back from a number: one further than a passport has letters, so that a longer word is seen to be one.
+const BEFORE_MAX: usize = 3;
+/// Most groups in which people write a bank card's number.
+const CARD_GROUPS_MAX: usize = 5;
 /// A separator (any run of spaces and hyphens) in the normalised text.
 const SEPARATOR: u8 = b'-';
 /// Any other character in the normalised text.
@@ -46,17 +50,17 @@ impl fmt::Display for PersonalData {
 }
 
 /// Looks for personal data in a text. Full-width characters count as their ASCII forms; spaces, hyphens and
-/// invisible characters inside a number do not hide it.
+/// invisible characters inside a number do not hide it. A number is looked for between other characters than digits:
+/// case numbers of more digits often begin like a resident number, with a region and a date.
 #[must_use]
 pub fn find(text: &str) -> Option<PersonalData> {
     let text = normalise(text)?;
-    if has_resident_number(&text) {
-        return Some(PersonalData::ResidentNumber);
-    }
     let groups = digit_groups(&text);
     (0..groups.len()).find_map(|first| {
         let groups = &groups[first..];
-        if is_mobile_number(groups) {
+        if is_resident_number(groups) {
+            Some(PersonalData::ResidentNumber)
+        } else if is_mobile_number(groups) {
             Some(PersonalData::MobileNumber)
         } else if is_bank_card(groups) {
             Some(PersonalData::BankCard)
@@ -71,16 +75,22 @@ pub fn find(text: &str) -> Option<PersonalData> {
 /// Whether a text holds a resident identity number: [`find`] for codes, where the weaker checks would refuse too much.
 #[must_use]
 pub fn holds_resident_number(text: &str) -> bool {
-    normalise(text).is_some_and(|text| has_resident_number(&text))
+    let Some(text) = normalise(text) else {
+        return false;
+    };
+    let groups = digit_groups(&text);
+    (0..groups.len()).any(|first| is_resident_number(&groups[first..]))
 }
 
 /// A run of digits, with what stands around it.
 struct DigitGroup<'a> {
     digits: &'a [u8],
-    /// Letters and digits directly before it.
+    /// Letters directly before it, at most [`BEFORE_MAX`] of them.
     before: &'a [u8],
     /// Whether a letter follows directly.
     letter_follows: bool,
+    /// Whether X follows, directly or after a separator.
+    x_follows: bool,
     /// Whether the next group follows after one separator only.
     joined_to_next: bool,
 }
@@ -125,15 +135,25 @@ fn plain(character: char) -> char {
     }
 }
 
-/// Looks at every place: date and check are strong enough that no boundary is needed.
-fn has_resident_number(text: &[u8]) -> bool {
-    let joined: Vec<u8> = text.iter().copied().filter(|byte| *byte != SEPARATOR).collect();
-    joined.windows(18).any(|window| {
-        let (digits, check) = window.split_at(17);
-        digits.iter().all(u8::is_ascii_digit)
-            && is_birth_date(&digits[6..14])
-            && check[0] == resident_check(digits)
-    })
+/// Whether a resident number starts with the first group: 18 digits in any grouping, or 17 and X.
+fn is_resident_number(groups: &[DigitGroup<'_>]) -> bool {
+    let mut number = Vec::with_capacity(18);
+    for group in groups {
+        if number.len() + group.digits.len() > 18 {
+            return false;
+        }
+        number.extend_from_slice(group.digits);
+        if number.len() == 17 && group.x_follows {
+            number.push(b'X');
+        }
+        if number.len() == 18 || !group.joined_to_next {
+            break;
+        }
+    }
+    let Some((digits, [check])) = number.split_at_checked(17) else {
+        return false;
+    };
+    is_birth_date(&digits[6..14]) && *check == resident_check(digits)
 }
 
 /// The check character of 17 digits by ISO 7064 MOD 11-2 (GB 11643).
@@ -164,11 +184,14 @@ fn digit_groups(text: &[u8]) -> Vec<DigitGroup<'_>> {
     while let Some(start) = text[at..].iter().position(u8::is_ascii_digit).map(|found| at + found) {
         let end =
             text[start..].iter().position(|byte| !byte.is_ascii_digit()).map_or(text.len(), |n| start + n);
-        let word = text[..start].iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |n| n + 1);
+        let near = &text[start.saturating_sub(BEFORE_MAX)..start];
+        let before =
+            near.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(near, |n| &near[n + 1..]);
         let follows = &text[end..];
         groups.push(DigitGroup {
             digits: &text[start..end],
-            before: &text[word..start],
+            before,
+            x_follows: matches!(follows, [b'X', ..] | [SEPARATOR, b'X', ..]),
             letter_follows: follows.first().is_some_and(u8::is_ascii_alphabetic),
             joined_to_next: matches!(follows, [SEPARATOR, next, ..] if next.is_ascii_digit()),
         });
@@ -178,15 +201,9 @@ fn digit_groups(text: &[u8]) -> Vec<DigitGroup<'_>> {
 }
 
 /// Whether a mobile number starts with the first group: 1, then 3 to 9, then nine digits, written in one of the usual
-/// groupings, perhaps after the country code 86.
+/// groupings; the country code 86 may stand before it, joined or as a group of its own.
 fn is_mobile_number(groups: &[DigitGroup<'_>]) -> bool {
-    let [first, rest @ ..] = groups else {
-        return false;
-    };
-    let is_country_code = matches!(first.digits, b"86" | b"086" | b"0086");
-    if is_country_code && first.joined_to_next && is_mobile_number(rest) {
-        return true;
-    }
+    let first = &groups[0];
     let prefix = [&b"0086"[..], b"086", b"86"].into_iter().find(|prefix| first.digits.starts_with(prefix));
     let without_code = &first.digits[prefix.map_or(0, <[u8]>::len)..];
     [first.digits, without_code].into_iter().any(|start| {
@@ -214,16 +231,16 @@ fn is_bank_card(groups: &[DigitGroup<'_>]) -> bool {
     if !first.before.is_empty() || first.digits[0] == b'0' {
         return false;
     }
-    let joined = 1 + groups.iter().take_while(|group| group.joined_to_next).count();
+    let joined = 1 + groups.iter().take(CARD_GROUPS_MAX - 1).take_while(|group| group.joined_to_next).count();
     let lengths: Vec<usize> = groups.iter().take(joined).map(|group| group.digits.len()).collect();
     let fours = 1 + lengths.iter().take_while(|length| **length == 4).count();
-    let counts = [1, 2, 3, 4, 5].into_iter().filter(|count| match lengths.get(..*count) {
+    let mut counts = (1..=CARD_GROUPS_MAX).filter(|count| match lengths.get(..*count) {
         Some([_]) => true,
         Some([6, 13] | [4, 6, 5]) => true,
         Some(fours_then_rest @ [4, .., last]) => fours_then_rest.len() <= fours && *last <= 4,
         _ => false,
     });
-    counts.into_iter().any(|count| {
+    counts.any(|count| {
         let digits: Vec<u8> = groups[..count].iter().flat_map(|group| group.digits).copied().collect();
         CARD_DIGITS.contains(&digits.len())
             && !groups[count - 1].letter_follows
@@ -286,11 +303,14 @@ mod tests {
                 "３４０１０４１９９００１０１００１７",
                 "340104 19900101 0017",
                 "340104-19900101-0017",
+                "340104\u{a0}19900101\u{2013}0017",
                 "340104\u{200b}199001010017",
                 "11010519491231002X",
                 "11010519491231002x",
+                "110105 19491231 002 X.",
+                "2023 340104199001010017 2023",
                 "１１０１０５１９４９１２３１００２Ｘ",
-                "1340104199001010017",
+                "12-340104-19900101-0017, 340104199001010018",
             ],
         );
     }
@@ -373,8 +393,11 @@ mod tests {
                 "411111111111",
                 "41111111111111111111111",
                 "E1234567",
+                "3401001990010100171",
+                "案号 34010019900101001234",
                 "EAB1234567",
                 "E12345678A",
+                "4111111111111111A",
                 "91350100M000100Y43",
                 "54ae525b-c429-471f-97a2-7877233ab57e",
             ],

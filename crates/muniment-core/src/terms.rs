@@ -3,80 +3,21 @@
 //! Every member computes the same terms from the same record, and the leaf binds their keys (`terms_digest`); so a
 //! term that a record carries can never be left out of an answer unseen. Fields are numbered once, append-only.
 
+mod field;
+mod table;
+
+pub use field::Field;
+use table::Terms;
+
 use crate::limits::{IDENTIFIER_BYTES_MAX, TERMS_MAX};
 use crate::record::is_sealed;
-use crate::v1::record::Body;
-use crate::v1::{self, AuthorisationGranted, Record};
+use crate::v1::Record;
 use crate::{Hash, Kind, Suite, Verdict};
 
 /// Label of a term's key; 00 ends it.
 const LABEL: &[u8] = b"muniment/v1/term\0";
 /// Label, field number and the longest value.
 const INPUT_BYTES_MAX: usize = LABEL.len() + 1 + IDENTIFIER_BYTES_MAX;
-
-/// Declares the append-only table of fields.
-macro_rules! fields {
-    ($($(#[$doc:meta])* $number:literal $variant:ident $name:literal),+ $(,)?) => {
-        /// What an index term says about a record. Numbers are append-only.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum Field {
-            $($(#[$doc])* $variant = $number),+
-        }
-
-        impl Field {
-            /// Every field, ascending by number.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// Number in a term's key.
-            #[must_use]
-            pub const fn number(self) -> u8 {
-                self as u8
-            }
-
-            /// Name on the command line.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-
-            /// The field of a name.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|field| field.name() == name)
-            }
-        }
-    };
-}
-
-fields! {
-    /// Leaf of the authorisation that a record relies on or changes, u64.
-    1 Authorisation "authorisation",
-    /// Provider of data, grantor of an authorisation, issuer of a licence: its identifier.
-    2 Provider "provider",
-    /// Consumer of data, applicant, grantee, recipient, relying bureau: its identifier.
-    3 Consumer "consumer",
-    /// Data set: its identifier.
-    4 DataSet "data_set",
-    /// Pseudonymous tag of a person concerned, 32 bytes.
-    5 SubjectTag "subject_tag",
-    /// Licence: its identifier.
-    6 Licence "licence",
-    /// Pseudonymous tag of a licence's holder, 32 bytes.
-    7 HolderTag "holder_tag",
-    /// Exchange: the id that both ends know.
-    8 Exchange "exchange",
-    /// Stream: its id.
-    9 Stream "stream",
-    /// Certificate that was used, bound or revoked: its SHA-256, 32 bytes.
-    10 Certificate "certificate",
-    /// Flag that was raised: its bit number, u8.
-    11 Flag "flag",
-    /// The record is sealed: the number of its supervisor, u32.
-    12 Sealed "sealed",
-    /// Kind, unless it comes in bulk: its number, u8.
-    13 Kind "kind",
-}
 
 /// One index term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +100,7 @@ pub fn term_key(suite: Suite, field: Field, value: &[u8]) -> Hash {
     suite.hash(&[&input[..length]])
 }
 
-/// The terms of a record besides its flags, in the order of the table below; at most [`TERMS_MAX`] for every record
+/// The terms of a record besides its flags, in a fixed order; at most [`TERMS_MAX`] for every record
 /// that [`crate::record::decode`] lets through, since its bounds see to that. A value may occur twice (a bureau that is
 /// its own provider has it in two fields, never twice in one); keys are made unique by [`term_keys`].
 ///
@@ -195,181 +136,11 @@ pub fn term_keys(suite: Suite, terms: &[Term<'_>], verdict: Verdict) -> Vec<Hash
     keys
 }
 
-/// Collects the terms of one record.
-struct Terms<'a> {
-    terms: Vec<Term<'a>>,
-    sealed: bool,
-}
-
-impl<'a> Terms<'a> {
-    /// A value that is there; an empty one is not stated.
-    fn bytes(&mut self, field: Field, value: &'a [u8]) {
-        let hidden = self.sealed && matches!(field, Field::SubjectTag | Field::Licence | Field::HolderTag);
-        if !value.is_empty() && !hidden {
-            self.terms.push(Term::bytes(field, value));
-        }
-    }
-
-    fn text(&mut self, field: Field, value: &'a str) {
-        self.bytes(field, value.as_bytes());
-    }
-
-    fn authorisation(&mut self, leaf: Option<&v1::Leaf>) {
-        self.terms.extend(leaf.map(|leaf| Term::authorisation(leaf.index)));
-    }
-
-    fn provider(&mut self, identifier: &'a str) {
-        self.text(Field::Provider, identifier);
-    }
-
-    fn consumer(&mut self, identifier: &'a str) {
-        self.text(Field::Consumer, identifier);
-    }
-
-    fn data_set(&mut self, identifier: &'a str) {
-        self.text(Field::DataSet, identifier);
-    }
-
-    fn licence(&mut self, licence: &'a str, issuer: &'a str) {
-        self.text(Field::Licence, licence);
-        self.provider(issuer);
-    }
-
-    fn exchange(&mut self, id: &'a str) {
-        self.text(Field::Exchange, id);
-    }
-
-    fn subject_tags(&mut self, tags: &'a [Vec<u8>]) {
-        for tag in tags {
-            self.bytes(Field::SubjectTag, tag);
-        }
-    }
-
-    fn grant(&mut self, grant: &'a AuthorisationGranted) {
-        self.provider(&grant.grantor);
-        self.consumer(&grant.grantee);
-        for data_set in &grant.data_sets {
-            self.data_set(data_set);
-        }
-    }
-
-    /// The table: which fields of which kind are terms.
-    fn body(&mut self, body: &'a Body) {
-        match body {
-            Body::AccessExecuted(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.provider(&b.provider);
-                self.consumer(&b.consumer);
-                self.data_set(&b.data_set);
-                self.subject_tags(&b.subject_tags);
-                self.exchange(&b.exchange);
-            }
-            Body::SubjectsListed(b) => {
-                self.subject_tags(&b.subject_tags);
-                self.exchange(&b.exchange);
-            }
-            Body::DataDelivered(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.provider(&b.provider);
-                self.consumer(&b.consumer);
-                self.data_set(&b.data_set);
-                self.exchange(&b.exchange);
-            }
-            Body::DeliveryAcknowledged(b) => {
-                self.provider(&b.provider);
-                self.consumer(&b.consumer);
-                self.exchange(&b.exchange);
-            }
-            Body::CertificateBound(b) => self.bytes(Field::Certificate, &b.fingerprint),
-            Body::CertificateRevoked(b) => self.bytes(Field::Certificate, &b.fingerprint),
-            Body::CataloguePublished(b) => self.catalogue_entry(b),
-            Body::CatalogueUpdated(b) => {
-                if let Some(entry) = &b.entry {
-                    self.catalogue_entry(entry);
-                }
-            }
-            Body::CatalogueWithdrawn(b) => self.data_set(&b.data_set),
-            Body::SharingApplied(b) => {
-                self.consumer(&b.applicant);
-                for data_set in &b.data_sets {
-                    self.data_set(data_set);
-                }
-            }
-            Body::AuthorisationGranted(b) => self.grant(b),
-            Body::AuthorisationDenied(b) => self.provider(&b.grantor),
-            Body::AuthorisationAmended(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                if let Some(terms) = &b.terms {
-                    self.grant(terms);
-                }
-            }
-            Body::AuthorisationSuspended(b) => self.authorisation(b.authorisation.as_ref()),
-            Body::AuthorisationResumed(b) => self.authorisation(b.authorisation.as_ref()),
-            Body::AuthorisationRevoked(b) => self.authorisation(b.authorisation.as_ref()),
-            _ => self.other_body(body),
-        }
-    }
-
-    /// The table, continued: licences, conduct, oversight; kinds left out have no terms of their own.
-    fn other_body(&mut self, body: &'a Body) {
-        match body {
-            Body::LicenceIssued(b) => {
-                self.licence(&b.licence, &b.issuer);
-                self.bytes(Field::HolderTag, &b.holder_tag);
-            }
-            Body::LicenceChanged(b) => self.licence(&b.licence, &b.issuer),
-            Body::LicenceSuspended(b) => self.licence(&b.licence, &b.issuer),
-            Body::LicenceRevoked(b) => self.licence(&b.licence, &b.issuer),
-            Body::LicenceUsed(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.licence(&b.licence, &b.issuer);
-                self.consumer(&b.relying);
-                self.bytes(Field::HolderTag, &b.holder_tag);
-            }
-            Body::UsageReported(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.consumer(&b.consumer);
-            }
-            Body::OnwardTransferConsented(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.provider(&b.provider);
-                self.consumer(&b.recipient);
-            }
-            Body::DataRecalled(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.provider(&b.provider);
-            }
-            Body::DataDestroyed(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.consumer(&b.consumer);
-            }
-            Body::ObjectionRaised(b) => {
-                self.provider(&b.provider);
-                self.data_set(&b.data_set);
-            }
-            Body::LegalHoldSet(b) => {
-                self.authorisation(b.authorisation.as_ref());
-                self.data_set(&b.data_set);
-            }
-            Body::Disclosed(b) => {
-                self.subject_tags(&b.subject_tags);
-                self.bytes(Field::HolderTag, &b.holder_tag);
-                self.text(Field::Licence, &b.licence);
-            }
-            _ => {}
-        }
-    }
-
-    fn catalogue_entry(&mut self, entry: &'a v1::CataloguePublished) {
-        self.data_set(&entry.data_set);
-        self.provider(&entry.provider);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Flag;
+    use crate::v1::record::Body;
     use crate::v1::{AccessExecuted, Actor, Disclosed, Leaf, LicenceUsed, Stream, Visibility};
 
     fn record(body: Body) -> Record {

@@ -13,7 +13,7 @@ const DIGEST_BYTES: usize = 32;
 /// The last millisecond of the year 9999.
 const TIME_MS_MAX: u64 = 253_402_300_799_999;
 /// Most data sets of one record: each is an index term, and a record has at most 16 of those.
-pub(super) const DATA_SETS_MAX: usize = 10;
+pub(super) const DATA_SETS_MAX: usize = 8;
 
 /// No bound beyond the field's type.
 #[expect(clippy::unnecessary_wraps, reason = "a rule like the others, for the table's sake")]

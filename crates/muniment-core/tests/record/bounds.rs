@@ -256,7 +256,7 @@ fn decisions_keep_their_bounds() {
         body.data_sets.clear()
     });
     check_body!(AuthorisationGranted, "authorisation_granted.data_sets", RecordTooLarge, |body| {
-        body.data_sets = (10..21).map(|n| format!("nhs:{n}")).collect()
+        body.data_sets = (10..19).map(|n| format!("nhs:{n}")).collect()
     });
     check_body!(AuthorisationGranted, "authorisation_granted.valid", InvalidRecord, |body| body.valid = None);
     check_body!(AuthorisationAmended, "authorisation_amended.terms.grantee", InvalidRecord, |body| {

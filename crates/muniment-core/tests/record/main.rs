@@ -6,3 +6,4 @@ mod draw;
 mod free_text;
 mod numbering;
 mod round_trip;
+mod vectors;

@@ -1,6 +1,8 @@
 //! Every valid record survives its bytes, and whatever decodes is the one encoding of itself.
 
 use muniment_core::limits::TERMS_MAX;
+use muniment_core::v1::record::Body;
+use muniment_core::v1::{Stream, Visibility};
 use muniment_core::{Kind, LedgerId, Reason, Suite, Verdict, record, terms};
 use proptest::prelude::*;
 
@@ -56,6 +58,29 @@ fn a_record_for_another_ledger_is_refused() {
     let bytes = record::encode(&example(Kind::AccessExecuted)).expect("examples are valid");
     let error = record::decode(&bytes, Some(&LedgerId([8; 32]))).expect_err("the ledger is another");
     assert_eq!((error.reason, error.field.as_str()), (Reason::LedgerIdMismatch, "ledger_id"));
+}
+
+/// A sealed amendment of a grant of as many data sets as may be, in a stream, by a certificate: no record has more terms.
+#[test]
+fn the_record_with_the_most_terms_keeps_to_their_bound() {
+    let mut amended = example(Kind::AuthorisationAmended);
+    let Some(Body::AuthorisationAmended(body)) = &mut amended.body else { panic!("an amendment") };
+    let terms = body.terms.get_or_insert_default();
+    terms.data_sets = vec!["nhs:0".to_owned()];
+    while record::check(&amended, None).is_ok() {
+        let Some(Body::AuthorisationAmended(body)) = &mut amended.body else { panic!("an amendment") };
+        let data_sets = &mut body.terms.get_or_insert_default().data_sets;
+        data_sets.push(format!("nhs:{}", data_sets.len()));
+    }
+    let Some(Body::AuthorisationAmended(body)) = &mut amended.body else { panic!("an amendment") };
+    body.terms.get_or_insert_default().data_sets.pop();
+    amended.visibility = Visibility::Hidden.into();
+    amended.supervisor = 1;
+    amended.stream = Some(Stream { id: "s".to_owned(), sequence: 0 });
+    amended.actor.get_or_insert_default().certificate = vec![1; 32];
+    assert_eq!(record::check(&amended, None), Ok(()));
+    let terms = terms::terms_of(&amended, Kind::AuthorisationAmended);
+    assert!(terms.len() <= TERMS_MAX, "{} terms", terms.len());
 }
 
 proptest! {
