@@ -5,6 +5,7 @@
 
 mod cli;
 mod console;
+mod demo;
 mod exit;
 mod utc;
 mod verify;
@@ -18,6 +19,7 @@ use exit::Exit;
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
     let exit = ended.unwrap_or_else(|error| {

@@ -112,10 +112,11 @@ fn lies(f: u32) -> String {
     }
 }
 
-/// When the record existed: accepted, and the time by which an honest bureau had signed.
+/// When the record existed: accepted, and the time by which an honest bureau had signed. Cosigners count whole seconds, so
+/// the second that one names may have been all but over.
 fn window(proven: &Proven) -> [String; 2] {
-    let no_later_than = UnixMillis(proven.existed.no_later_than_s.saturating_mul(1000));
-    [utc(proven.existed.accepted_at), utc(no_later_than)]
+    let no_later_than = proven.existed.no_later_than_s.saturating_mul(1000).saturating_add(999);
+    [utc(proven.existed.accepted_at), utc(UnixMillis(no_later_than))]
 }
 
 fn kind_name(kind: u8) -> &'static str {
