@@ -14,6 +14,8 @@ struct Case {
     conflict: Conflict,
     trust: TrustFile,
     honest: Checkpoint,
+    /// A subtree that both trees have alike.
+    common: Ground,
 }
 
 fn case(suite: Suite) -> Case {
@@ -30,20 +32,23 @@ fn case(suite: Suite) -> Case {
         Checkpoint { body, lines }
     };
     let (one, other) = (tree_of(5, None), tree_of(7, Some(2)));
-    let proof = |tree: &MemoryTree| {
+    let proof = |tree: &MemoryTree, index| {
         let at = TreeAt { suite, tree: Tree::Ledger, size: tree.size() };
-        let hash = muniment_core::tree::HashReader::node(tree, 1, 1).expect("complete");
-        SubtreeProof { hash, path: at.subtree_path(tree, 1, 1).expect("inside") }
+        let hash = muniment_core::tree::HashReader::node(tree, 1, index).expect("complete");
+        SubtreeProof { hash, path: at.subtree_path(tree, 1, index).expect("inside") }
     };
+    let subtree =
+        |index| Ground::Subtree { level: 1, index, first: proof(&one, index), second: proof(&other, index) };
     let first = signed(body(suite, &members, 5, one.root()), TIME_S);
     let second = signed(body(suite, &members, 7, other.root()), TIME_S + 1);
-    let ground = Ground::Subtree { level: 1, index: 1, first: proof(&one), second: proof(&other) };
+    let (ground, common) = (subtree(1), subtree(0));
     let key = liar.verifier_key().clone();
     let honest = signed(body(suite, &members, 7, tree_of(7, None).root()), TIME_S + 1);
     Case {
         conflict: Conflict { key, ground, first, second },
         trust: TrustFile::of_founding(&founding),
         honest,
+        common,
     }
 }
 
@@ -83,12 +88,13 @@ fn each_ground_proves_a_conflict() {
 #[test]
 fn honest_statements_are_no_conflict() {
     for suite in Suite::ALL {
-        let Case { conflict, trust, honest } = case(suite);
+        let Case { conflict, trust, honest, common } = case(suite);
         let check = |conflict: Conflict| {
             assert_eq!(conflict.verify(), Err(ConflictError::NoConflict));
             assert_eq!(verify(&conflict.encode(), &trust).outcome, Outcome::Malformed);
         };
         check(Conflict { ground: Ground::SameSize, ..conflict.clone() });
+        check(Conflict { ground: common, ..conflict.clone() });
         check(Conflict { ground: Ground::TimeWentBack, ..conflict.clone() });
         let twice = Checkpoint {
             lines: vec![bureaus(suite, 4)[2].cosigning.sign(&honest.body, TIME_S + 8)],
