@@ -3,5 +3,7 @@
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod detection;
 mod edges;

@@ -4,4 +4,7 @@
 //! anyway: disk, network, environment, notary, rules.
 
 pub mod cluster;
+pub mod disk;
 pub mod ledger;
+pub mod made_up;
+pub mod random;
