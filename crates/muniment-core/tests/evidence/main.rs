@@ -4,6 +4,7 @@ mod base64;
 mod checkpoint;
 mod conflict;
 mod fixture;
+mod hostile;
 mod ledger;
 mod receipt;
 mod tampering;
