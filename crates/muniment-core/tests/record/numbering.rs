@@ -1,10 +1,13 @@
 //! Numbers that stand in hashed or signed bytes are given once, for ever: the golden file may only grow.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use muniment_core::terms::Field;
+use muniment_core::terms::{Field, terms_of};
 use muniment_core::{Flag, Kind, Reason, RetentionClass};
+
+use crate::draw::{Draw, submitted_kinds};
 
 const PROTO_DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/numbering.txt");
@@ -143,4 +146,59 @@ fn the_schema_is_one_that_has_a_canonical_form() {
         );
     }
     assert!(depth(&schema, "Record", 0) <= 8, "messages lie at most 8 deep");
+}
+
+/// The term that a field of a body is, by its name alone: the rule of docs/data-format.md.
+fn term_of_name(name: &str) -> Option<Field> {
+    Some(match name {
+        "authorisation" => Field::Authorisation,
+        "provider" | "grantor" | "issuer" => Field::Provider,
+        "consumer" | "applicant" | "grantee" | "recipient" | "relying" => Field::Consumer,
+        "data_set" | "data_sets" => Field::DataSet,
+        "subject_tags" => Field::SubjectTag,
+        "licence" => Field::Licence,
+        "holder_tag" => Field::HolderTag,
+        "exchange" => Field::Exchange,
+        "fingerprint" => Field::Certificate,
+        _ => return None,
+    })
+}
+
+/// The terms that a message's fields are, those of a nested grant or catalogue entry included.
+fn terms_by_name(schema: &Schema, message: &str) -> BTreeSet<Field> {
+    let fields = schema.fields.iter().filter(|(owner, ..)| owner == message);
+    fields
+        .flat_map(|(_, name, _, r#type, _)| match r#type.strip_prefix("Message ") {
+            Some(inner) if inner != "Leaf" => terms_by_name(schema, inner),
+            _ => term_of_name(name).into_iter().collect(),
+        })
+        .collect()
+}
+
+#[test]
+fn which_fields_of_a_body_are_terms_follows_from_their_names() {
+    let schema = schema();
+    let of_every_record = [Field::Stream, Field::Certificate, Field::Sealed, Field::Kind];
+    for kind in submitted_kinds() {
+        let body =
+            schema.fields.iter().find(|(message, name, ..)| message == "Record" && name == kind.row().name);
+        let message = body.and_then(|(_, _, _, r#type, _)| r#type.strip_prefix("Message ")).expect("a body");
+        let mut expected = terms_by_name(&schema, message);
+        expected.extend(of_every_record);
+        if kind.is_bulk() {
+            expected.remove(&Field::Kind);
+        }
+        // Enough draws that each optional field is there in one of them.
+        let drawn = (0..64_u32).map(|seed| {
+            let bytes = (0..400).scan(seed, |state, _| {
+                *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                Some(state.to_be_bytes()[0])
+            });
+            Draw::new(bytes.collect()).record(kind)
+        });
+        let found: BTreeSet<Field> = drawn
+            .flat_map(|record| terms_of(&record, kind).iter().map(|term| term.field).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(found, expected, "{kind:?}");
+    }
 }
