@@ -1,6 +1,10 @@
 //! The store at its boundary.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod fsck;
 #[cfg(test)]
 mod ledger;
