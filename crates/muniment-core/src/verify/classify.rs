@@ -43,8 +43,11 @@ impl Failure {
 
     pub(super) fn of_leaf(error: &LeafError) -> Self {
         let (step, outcome) = match error {
+            // Versions start at 1: no format to come can have written a 0.
+            LeafError::Stub(StubError::UnknownVersion(0) | StubError::ReservedBits(_)) => {
+                (Step::Stub, Outcome::Tampered)
+            }
             LeafError::Stub(StubError::UnknownVersion(_)) => (Step::Stub, Outcome::Undecidable),
-            LeafError::Stub(StubError::ReservedBits(_)) => (Step::Stub, Outcome::Tampered),
             LeafError::UnknownKind(_) => (Step::Record, Outcome::Undecidable),
             LeafError::Record(_) | LeafError::LedgerRecord(_) | LeafError::Mismatch(_) => {
                 (Step::Record, Outcome::Tampered)

@@ -131,6 +131,11 @@ impl Ledger {
 
     /// Appends a derived statement, a record that the ledger writes itself.
     pub(crate) fn derive(&mut self) {
+        self.derive_with(Blind::ZERO, |_| ());
+    }
+
+    /// Appends a derived statement as an honest ledger never does.
+    pub(crate) fn derive_with(&mut self, blind: Blind, change: impl Fn(&mut Stub)) {
         let suite = self.suite;
         let derived = Derived {
             size: self.size(),
@@ -144,8 +149,8 @@ impl Ledger {
         let record = derived.encode().to_vec();
         let terms_digest =
             terms_digest(suite, &term_keys(suite, &[Term::kind(Kind::Derived)], Verdict::NONE));
-        let digest = record_digest(suite, &Blind::ZERO, &record);
-        let stub = Stub {
+        let digest = record_digest(suite, &blind, &record);
+        let mut stub = Stub {
             kind: Kind::Derived.number(),
             rules: RulesVersion(1),
             class: RetentionClass::Permanent,
@@ -157,7 +162,8 @@ impl Ledger {
             occurred_at: self.accepted_at(),
             content: content_digest(suite, &digest, &terms_digest),
         };
-        self.push(stub, Content::Open { blind: Blind::ZERO, record }, terms_digest, None);
+        change(&mut stub);
+        self.push(stub, Content::Open { blind, record }, terms_digest, None);
     }
 
     /// Appends a member record, starts the next epoch without that bureau, and makes the handover.
@@ -170,11 +176,18 @@ impl Ledger {
         let (q, f) = quorum(u32::try_from(members.len()).expect("few"));
         let (origin, epoch, from) = (old.origin.clone(), old.epoch + 1, self.size());
         let new = MemberList { origin, epoch, from, q, f, members };
-        let body = body(self.suite, &new, self.size().0, self.tree.root());
-        let checkpoint = cosigned(body, &self.bureaus[..3]);
-        let leaf = self.leaf_proof(self.leaves.len() - 1, self.size());
-        self.handovers.push(Handover { members: new.encode(), leaf, checkpoint });
         self.epochs.push(new);
+        self.handovers.push(self.handover_at(from));
+    }
+
+    /// The handover to the newest epoch as of a size; it holds at the epoch's first one alone.
+    pub(crate) fn handover_at(&self, size: TreeSize) -> Handover {
+        let new = self.epochs.last().expect("epoch 0");
+        let record = usize::try_from(new.from.0 - 1).expect("small");
+        let tree = TreeAt { suite: self.suite, tree: Tree::Ledger, size };
+        let body = body(self.suite, new, size.0, tree.root(&self.tree).expect("inside"));
+        let checkpoint = cosigned(body, &self.bureaus[..3]);
+        Handover { members: new.encode(), leaf: self.leaf_proof(record, size), checkpoint }
     }
 
     fn leaf_proof(&self, index: usize, size: TreeSize) -> LeafProof {

@@ -5,7 +5,7 @@ use muniment_core::leaf::Content;
 use muniment_core::receipt::Receipt;
 use muniment_core::trust::TrustFile;
 use muniment_core::verify::{Outcome, Step, Verification, verify};
-use muniment_core::{Hash, Suite, TreeSize, UnixMillis};
+use muniment_core::{Blind, BureauNumber, Hash, Stub, Suite, TreeSize, UnixMillis, canonical, v1};
 
 use crate::fixture::{ORIGIN, TIME_S, bureaus};
 use crate::ledger::Ledger;
@@ -259,6 +259,51 @@ fn another_bureaus_node_can_not_sign_for_a_submitter() {
         forged.bureaus.swap(0, 1);
         verified(&honest.encode(), &ledger.trust());
         check_refused(&forged.receipt(0, TreeSize(1)), &ledger.trust(), Step::Admission, Outcome::Tampered);
+    }
+}
+
+#[test]
+fn parts_of_an_admission_without_the_admission_are_refused() {
+    for suite in Suite::ALL {
+        let ledger = Ledger::sample(suite);
+        let text = ledger.receipt(8, TreeSize(9)).to_string();
+        verified(text.as_bytes(), &ledger.trust());
+        let with = |change: &dyn Fn(&mut v1::ReceiptExtra)| {
+            let extra =
+                text.lines().nth(1).and_then(|line| line.strip_prefix("extra ")).expect("the second line");
+            let mut message = canonical::decode(&crate::base64::decode(extra)).expect("own message");
+            change(&mut message);
+            let changed = text.replace(extra, &crate::base64::encode(&canonical::encode(&message)));
+            verify(changed.as_bytes(), &ledger.trust()).outcome
+        };
+        assert_eq!(with(&|_| ()), Outcome::Verified);
+        assert_eq!(with(&|extra| extra.admission_position = 1), Outcome::Malformed);
+        assert_eq!(with(&|extra| extra.admission_path = vec![vec![0; 32]]), Outcome::Malformed);
+        assert_eq!(with(&|extra| extra.members.push(b'\n')), Outcome::Tampered);
+    }
+}
+
+/// Members that sign such leaves are in error all together: a verifier that recomputes refuses them still.
+#[test]
+fn what_no_ledger_can_have_written_is_refused_though_q_bureaus_signed_it() {
+    for suite in Suite::ALL {
+        let check = |what: &str, blind, withheld, change: &dyn Fn(&mut Stub)| {
+            let mut ledger = Ledger::found(suite);
+            ledger.derive_with(blind, change);
+            let mut receipt = ledger.receipt(0, TreeSize(1));
+            if withheld {
+                let record_digest = receipt.leaf.content.record_digest(suite);
+                receipt.leaf.content = Content::Withheld { record_digest };
+            }
+            let failure = verify(&receipt.encode(), &ledger.trust()).failure;
+            let found = failure.map(|failure| (failure.step, failure.outcome));
+            assert_eq!(found, Some((Step::Record, Outcome::Tampered)), "{suite}: {what}");
+        };
+        check("a blind", Blind([1; 16]), false, &|_| ());
+        check("an access without a submitter", Blind::ZERO, true, &|stub| stub.kind = 48);
+        check("a derived statement of a bureau", Blind::ZERO, true, &|stub| stub.submitter = BureauNumber(1));
+        check("an occurred_at of its own", Blind::ZERO, true, &|stub| stub.occurred_at = UnixMillis(1));
+        check("another layout", Blind::ZERO, false, &|stub| stub.kind = 201);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with a receipt, and which step finds it. One table for the tests and for the shared vectors.
 
+use muniment_core::TreeSize;
 use muniment_core::receipt::Receipt;
 use muniment_core::verify::Outcome::{self, Malformed, Tampered, Undecidable};
 use muniment_core::verify::Step;
@@ -41,6 +42,7 @@ const fn change(
 pub(crate) const CHANGES: &[Change] = &[
     change("another origin", Step::Ledger, Tampered, |_, r| r.checkpoint.body.origin.push('x')),
     change("stub of a later version", Step::Stub, Undecidable, |_, r| r.leaf.stub[0] = 2),
+    change("stub of version 0", Step::Stub, Tampered, |_, r| r.leaf.stub[0] = 0),
     change("reserved bit of the stub", Step::Stub, Tampered, |_, r| r.leaf.stub[3] |= 0x80),
     change("another kind", Step::Record, Tampered, |_, r| r.leaf.stub[1] = 50),
     change("unknown kind", Step::Record, Undecidable, |_, r| r.leaf.stub[1] = 199),
@@ -63,6 +65,18 @@ pub(crate) const CHANGES: &[Change] = &[
     change("handover of another leaf", Step::Handover, Tampered, |_, r| r.handovers[0].leaf.index.0 = 6),
     change("handover of q of one epoch only", Step::Handover, Tampered, |_, r| {
         r.handovers[0].checkpoint.lines.retain(|line| !line.name.ends_with("wuhu"));
+    }),
+    change("handover with lines in another order", Step::Handover, Tampered, |_, r| {
+        r.handovers[0].checkpoint.lines.reverse();
+    }),
+    change("handover with a stranger's line", Step::Handover, Tampered, |l, r| {
+        let checkpoint = &mut r.handovers[0].checkpoint;
+        let stranger = crate::fixture::Bureau::new(l.suite, 7);
+        checkpoint.lines.push(stranger.cosigning.sign(&checkpoint.body, crate::fixture::TIME_S));
+        checkpoint.sort_lines();
+    }),
+    change("handover at another size", Step::Handover, Tampered, |l, r| {
+        r.handovers[0] = l.handover_at(TreeSize(9));
     }),
     change("handover left out", Step::Members, Undecidable, |_, r| r.handovers.clear()),
     change("epoch without a handover", Step::Members, Undecidable, |_, r| {

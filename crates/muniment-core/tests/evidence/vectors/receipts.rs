@@ -129,7 +129,7 @@ const BASE: &str = "record after a handover";
 const fn inserted_max(suite: Suite) -> usize {
     match suite {
         Suite::Blake3 => 3_200,
-        Suite::Sha256 => 2_500,
+        Suite::Sha256 => 1_500,
         Suite::Sm3 => 200,
     }
 }
