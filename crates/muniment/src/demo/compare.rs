@@ -60,13 +60,16 @@ pub(crate) fn compare(ledger_dirs: &[PathBuf]) -> anyhow::Result<Comparison> {
         comparison.files += 1;
         for other in others {
             let (one, other) = (first.join(&name), other.join(&name));
-            let (bytes, equal) = if one.is_file() && other.is_file() {
-                first_difference(&one, &other)?
-            } else {
-                (0, Some(None))
+            let difference = match (one.is_file(), other.is_file()) {
+                (true, true) => {
+                    let (bytes, offset) = first_difference(&one, &other)?;
+                    comparison.bytes += bytes;
+                    offset.map(|offset| Difference { one, other, offset: Some(offset) })
+                }
+                (false, false) => None,
+                (true, false) | (false, true) => Some(Difference { one, other, offset: None }),
             };
-            comparison.bytes += bytes;
-            comparison.differences.extend(equal.map(|offset| Difference { one, other, offset }));
+            comparison.differences.extend(difference);
         }
     }
     Ok(comparison)
@@ -91,7 +94,7 @@ fn list_files(dir: &Path, folder: &Path, names: &mut BTreeSet<PathBuf>) -> anyho
 }
 
 /// Bytes that are equal from the start, and the offset where they are no longer.
-fn first_difference(one: &Path, other: &Path) -> anyhow::Result<(u64, Option<Option<u64>>)> {
+fn first_difference(one: &Path, other: &Path) -> anyhow::Result<(u64, Option<u64>)> {
     let open = |path: &Path| {
         File::open(path).map(BufReader::new).with_context(|| format!("open {}", path.display()))
     };
@@ -103,7 +106,7 @@ fn first_difference(one: &Path, other: &Path) -> anyhow::Result<(u64, Option<Opt
         match (left, right) {
             (None, None) => return Ok((offset, None)),
             (left, right) if left == right => offset += 1,
-            _ => return Ok((offset, Some(Some(offset)))),
+            _ => return Ok((offset, Some(offset))),
         }
     }
 }
