@@ -106,6 +106,16 @@ fn honest_statements_are_no_conflict() {
             second: twice,
             ..conflict.clone()
         });
+        // Another ledger of the same bureaus is another matter.
+        let mut elsewhere = honest.clone();
+        elsewhere.body.origin = "other.example/ledger".to_owned();
+        elsewhere.lines = vec![bureaus(suite, 4)[2].cosigning.sign(&elsewhere.body, TIME_S)];
+        check(Conflict {
+            ground: Ground::SameSize,
+            first: honest.clone(),
+            second: elsewhere,
+            ..conflict.clone()
+        });
         // The same time for two sizes is a matter of clocks that count seconds.
         let mut first = conflict.first.clone();
         first.lines = vec![bureaus(suite, 4)[2].cosigning.sign(&first.body, TIME_S + 1)];
