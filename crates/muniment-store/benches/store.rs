@@ -54,15 +54,16 @@ fn batches(dir: &Path) -> Outcome<()> {
     let bytes = entry_bytes();
     for (pass, name) in ["allocated", "recycled"].into_iter().enumerate() {
         let first = pass as u64 * ENTRIES;
-        let mut syncs = Vec::new();
+        let (mut writes, mut syncs) = (Vec::new(), Vec::new());
         let start = Instant::now();
         for batch in (first..first + ENTRIES).step_by(usize::try_from(BATCH)?) {
             let frames: Vec<Frame<'_>> = (batch..batch + BATCH).map(|index| entry(index, &bytes)).collect();
-            log.write_group(&frames)?;
+            writes.push(timed(|| log.write_group(&frames))?);
             syncs.push(timed(|| log.sync())?);
         }
         let count = syncs.len() as u64 * BATCH;
         print_rate(&format!("durable append, batches of {BATCH}, {name} segments"), count, start.elapsed());
+        print_latency("  write", &mut writes);
         print_latency("  fsync", &mut syncs);
         if pass == 0 {
             log.write_group(&[Frame::Purge { upto: LogIndex(ENTRIES - 1), log_id: b"" }])?;

@@ -28,5 +28,6 @@ pub use world_dump::{DumpedWorld, WorldDump, WorldDumpRef};
 pub use writer::{AppendBatch, AppendLeaf, Appended, Writer};
 
 pub(crate) use extents::row_place;
+pub(crate) use file::directories;
 pub(crate) use open::list;
 pub(crate) use world_dump::check_dump;

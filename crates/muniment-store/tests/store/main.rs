@@ -7,6 +7,8 @@ mod faulty;
 #[cfg(test)]
 mod fsck;
 #[cfg(test)]
+mod install;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod raft_log;
