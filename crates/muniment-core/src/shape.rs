@@ -121,10 +121,12 @@ pub(crate) fn check(record: &Record) -> Checked {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
-    /// The fields that a table's rules pick out, sorted.
-    fn fields_with_rule(is_meant: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Each field with its rule in the tables and its comment in the proto.
+    fn fields() -> BTreeMap<String, (String, String)> {
         let tables = [
             access::TABLE,
             authorisation::TABLE,
@@ -135,16 +137,10 @@ mod tests {
             oversight::TABLE,
             participants::TABLE,
         ];
-        let rows = tables.concat().into_iter().filter(|(_, rule)| is_meant(rule));
-        let mut fields: Vec<String> = rows.map(|(field, _)| field.replace("r#", "")).collect();
-        fields.sort_unstable();
-        fields
-    }
-
-    /// The fields that the proto's comments pick out, sorted.
-    fn fields_with_comment(is_meant: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut rules: BTreeMap<String, &str> =
+            tables.concat().into_iter().map(|(field, rule)| (field.replace("r#", ""), rule)).collect();
         let proto = include_str!("../../../proto/muniment/v1/record.proto");
-        let (mut message, mut comment, mut fields) = ("", String::new(), Vec::new());
+        let (mut message, mut comment, mut fields) = ("", String::new(), BTreeMap::new());
         for line in proto.lines().map(str::trim) {
             if let Some(words) = line.strip_prefix("//") {
                 comment.push_str(words);
@@ -152,34 +148,103 @@ mod tests {
             }
             if let Some(name) = line.strip_prefix("message ") {
                 message = name.trim_end_matches(" {");
-            } else if let Some((field, _)) =
-                line.split_once(" = ").filter(|_| !message.is_empty() && is_meant(&comment))
-            {
+            } else if let Some((field, _)) = line.split_once(" = ") {
                 let name = field.rsplit(' ').next().expect("a field has a name");
-                fields.push(format!("{message}.{name}"));
+                let name = format!("{message}.{name}");
+                // Values of enumerations and alternatives of a oneof have no row.
+                if let Some(rule) = rules.remove(&name) {
+                    fields.insert(name, (rule.to_owned(), comment.clone()));
+                }
             }
             comment.clear();
         }
-        fields.sort_unstable();
+        let oneofs: Vec<&str> = rules.keys().map(String::as_str).collect();
+        assert_eq!(oneofs, ["Anchor.anchored", "Record.body"], "every other row is a field with a number");
         fields
+    }
+
+    /// Insists that the rules say something of a field exactly when the comments do.
+    fn check_agree(by_rule: impl Fn(&str) -> bool, by_comment: impl Fn(&str) -> bool) {
+        for (field, (rule, comment)) in fields() {
+            assert_eq!(
+                by_rule(&rule),
+                by_comment(&comment),
+                "{field}: the rule is {rule}, the comment{comment}"
+            );
+        }
     }
 
     #[test]
     fn every_field_that_the_proto_calls_free_text_is_guarded_and_no_other() {
-        let guarded = fields_with_rule(|rule| rule.contains("remark") || rule.contains("free_text"));
-        assert_eq!(guarded, fields_with_comment(|comment| comment.contains("free text")));
-        assert!(guarded.len() > 30, "the scan found {} fields", guarded.len());
+        check_agree(
+            |rule| rule.contains("remark") || rule.contains("free_text"),
+            |comment| comment.contains("free text"),
+        );
     }
 
     #[test]
     fn every_field_that_the_proto_calls_scheme_qualified_is_checked_as_an_identifier_and_no_other() {
-        let checked = fields_with_rule(|rule| rule.contains("identifier") || rule.contains("data_sets"));
-        assert_eq!(checked, fields_with_comment(|comment| comment.contains("cheme-qualified")));
+        check_agree(
+            |rule| rule.contains("identifier") || rule.contains("data_sets"),
+            |comment| comment.contains("cheme-qualified"),
+        );
     }
 
     #[test]
     fn every_field_that_the_proto_gives_32_bytes_has_exactly_32_and_no_other() {
-        let checked = fields_with_rule(|rule| rule.contains("digest") || rule.contains("subject_tags"));
-        assert_eq!(checked, fields_with_comment(|comment| comment.contains("32 bytes")));
+        check_agree(
+            |rule| rule.contains("digest") || rule.contains("subject_tags"),
+            |comment| comment.contains("32 bytes"),
+        );
+    }
+
+    #[test]
+    fn every_field_that_the_proto_makes_ascending_has_to_ascend_and_no_other() {
+        let lists = ["ascending", "leaves(", "item_codes", "data_sets", "subject_tags"];
+        check_agree(
+            |rule| lists.iter().any(|list| rule.contains(list)),
+            |comment| comment.contains("scending"),
+        );
+    }
+
+    #[test]
+    fn times_are_bounded_where_the_proto_counts_milliseconds() {
+        check_agree(
+            |rule| rule.contains("time_ms"),
+            |comment| {
+                comment.contains("milliseconds since 1970")
+                    || comment.contains("Milliseconds since 1970")
+                    || comment.contains("Start, inclusive")
+                    || comment.contains("End, exclusive")
+            },
+        );
+    }
+
+    #[test]
+    fn what_the_proto_calls_optional_may_be_left_out_and_what_it_does_not_may_not() {
+        for (field, (rule, comment)) in fields() {
+            let says_optional = comment.contains("ptional") || comment.contains("None cited");
+            if rule.starts_with("optional") {
+                assert!(says_optional, "{field} may be left out");
+            }
+            if ["required", "digest", "identifier", "known::"].iter().any(|needed| rule.starts_with(needed)) {
+                assert!(!says_optional, "{field} must be stated");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_have_the_bounds_that_the_proto_states() {
+        let mut texts = 0;
+        for (field, (rule, comment)) in fields() {
+            let Some((_, bounds)) = rule.split_once("text(") else { continue };
+            let (least, most) = bounds.trim_end_matches(')').split_once("..=").expect("a range");
+            let most = most.replace("TEXT_BYTES_MAX", "2,048").replace("KEY_BYTES_MAX", "512");
+            let stated =
+                if least == "0" { format!("at most {most} bytes") } else { format!("1 to {most} bytes") };
+            assert!(comment.contains(&stated), "{field}: the rule is {rule}, the comment{comment}");
+            texts += 1;
+        }
+        assert!(texts > 20, "the scan found {texts} texts");
     }
 }

@@ -26,6 +26,46 @@ fn an_example_of_every_kind_survives_its_bytes() {
     }
 }
 
+/// The next varint of `bytes`.
+fn take_varint(bytes: &mut &[u8]) -> usize {
+    let mut value = 0;
+    for shift in (0..).step_by(7) {
+        let (byte, rest) = bytes.split_first().expect("a varint ends");
+        *bytes = rest;
+        value |= usize::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            break;
+        }
+    }
+    value
+}
+
+/// Numbers of a message's fields in the order of its bytes, and the content of the last one.
+fn field_numbers(mut bytes: &[u8]) -> (Vec<usize>, &[u8]) {
+    let (mut numbers, mut last) = (Vec::new(), bytes);
+    while !bytes.is_empty() {
+        let tag = take_varint(&mut bytes);
+        let length = take_varint(&mut bytes);
+        if tag & 7 == 2 {
+            (last, bytes) = bytes.split_at(length);
+        }
+        numbers.push(tag >> 3);
+    }
+    (numbers, last)
+}
+
+#[test]
+fn fields_of_every_record_and_its_body_ascend_by_number() {
+    for kind in submitted_kinds() {
+        let bytes = record::encode(&example(kind)).expect("examples are valid");
+        let (envelope, body) = field_numbers(&bytes);
+        assert!(envelope.is_sorted_by(|a, b| a < b), "{envelope:?}");
+        assert_eq!(envelope.last(), Some(&usize::from(kind.number())));
+        let (body, _) = field_numbers(body);
+        assert!(body.is_sorted(), "{kind:?}: {body:?}");
+    }
+}
+
 #[test]
 fn any_single_byte_changed_decodes_to_itself_or_not_at_all() {
     for kind in submitted_kinds() {
