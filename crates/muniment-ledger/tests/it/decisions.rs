@@ -179,6 +179,7 @@ fn only_the_provider_of_every_data_set_grants() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn an_authorisation_changes_only_as_its_life_cycle_allows() {
     let mut scene = Scene::new(Suite::Blake3);
     let granted = scene.granted().0;

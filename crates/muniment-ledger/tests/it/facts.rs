@@ -127,6 +127,7 @@ fn an_access_is_judged_by_the_authorisation_that_it_cites() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn an_access_is_judged_by_what_was_in_force_when_it_occurred() {
     let day = 86_400_000;
     assert_eq!(day, DAY);
