@@ -9,7 +9,7 @@ use muniment_core::{BureauNumber, Kind, LeafIndex, RulesVersion, UnixMillis, Ver
 use crate::applied::Rejection;
 use crate::world::World;
 use crate::world::exchanges::SideUse;
-use crate::world::objects::{Entity, Object, encode_key};
+use crate::world::object::{Entity, Object, encode_key};
 use crate::world::period::Period;
 
 /// A record as rules see it: checked, attributed, no duplicate.

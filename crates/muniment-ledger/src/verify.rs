@@ -95,6 +95,9 @@ pub(crate) struct VerifiedDerived {
     pub(crate) signers: Result<Vec<[u8; PUBLIC_KEY_LENGTH]>, ()>,
 }
 
+/// Checks the bytes of one record.
+type CheckRecord = fn(&VerifyContext, &[u8]) -> Result<Box<CheckedRecord>, Rejection>;
+
 /// Verifies a whole batch on this thread.
 #[must_use]
 pub fn verify_batch(context: &VerifyContext, bytes: Arc<[u8]>) -> VerifiedBatch {
@@ -159,7 +162,7 @@ impl DecodedBatch {
     pub fn verify_part(&self, context: &VerifyContext, part: usize) -> VerifiedPart {
         let content = match &self.parts[part] {
             DecodedPart::Admission { admission, records } => {
-                VerifiedContent::Admission(self.verify_admission(context, admission, records))
+                VerifiedContent::Admission(self.verify_admission(context, admission, records, check_record))
             }
             DecodedPart::Derived(statement) => {
                 VerifiedContent::Derived(verify_derived(context, statement.clone()))
@@ -183,6 +186,7 @@ impl DecodedBatch {
         context: &VerifyContext,
         admission: &Admission,
         records: &[(Blind, Range<usize>)],
+        check_record: CheckRecord,
     ) -> VerifiedAdmission {
         let verified = guarded(|| {
             let digests: Vec<Hash> = records
@@ -285,4 +289,48 @@ fn fault() -> Rejection {
         "",
         "can't be checked by this build: report it, nothing was written",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use muniment_core::keys::SigningKey;
+    use muniment_core::{RequestId, UnixMillis};
+
+    use super::*;
+
+    #[test]
+    fn a_record_whose_check_panics_is_refused_and_its_neighbours_are_not() {
+        let context = VerifyContext {
+            suite: Suite::Blake3,
+            origin: "example.org/ledger".into(),
+            ledger_id: LedgerId([1; 32]),
+        };
+        let records = [(Blind([0; 16]), 0..1), (Blind([0; 16]), 1..2)];
+        let bytes: Arc<[u8]> = b"ab"[..].into();
+        let digests =
+            records.clone().map(|(blind, range)| digest::record_digest(context.suite, &blind, &bytes[range]));
+        let submissions = vec![Submission { request_id: RequestId::new(UnixMillis(0), [0; 10]), count: 2 }];
+        let key = SigningKey::from_seed(&[1; 32]);
+        let admission = Admission::sign(context.suite, &context.origin, &key, submissions, digests);
+        let header = BatchHeader {
+            rules: muniment_core::RulesVersion(1),
+            ledger_id: context.ledger_id,
+            proposed_at: UnixMillis(0),
+            seal: false,
+            applied_size: muniment_core::TreeSize(0),
+            root_prefix: [0; 8],
+        };
+        let batch = DecodedBatch { header, bytes, parts: Vec::new() };
+        let check: CheckRecord = |_, bytes| match bytes {
+            b"a" => panic!("a fault of this build"),
+            _ => Err(Rejection::new(Reason::NotCanonical, "", "checked")),
+        };
+        let verified = batch.verify_admission(&context, &admission, &records, check);
+        assert!(verified.fault, "the operator hears of it");
+        let content = verified.content.unwrap();
+        let reasons =
+            content.iter().map(|record| record.content.as_ref().map(|_| ()).map_err(|error| error.reason));
+        let expected = [Err(Reason::InvalidRecord), Err(Reason::NotCanonical)];
+        assert_eq!(reasons.collect::<Vec<_>>(), expected);
+    }
 }

@@ -8,7 +8,8 @@ pub mod entities;
 pub mod exchanges;
 pub mod layout;
 mod lookup;
-pub mod objects;
+pub mod object;
+mod objects;
 pub mod period;
 pub mod requests;
 pub mod stream;
@@ -22,7 +23,8 @@ use muniment_core::{BureauNumber, LogIndex, RaftTerm, RulesVersion, Suite, TreeS
 
 use self::entities::{AdmissionKey, Bureau, Head, Node};
 use self::exchanges::ExchangeWindow;
-use self::objects::{Entity, Objects};
+use self::object::Entity;
+use self::objects::Objects;
 use self::requests::RequestWindow;
 pub use self::view::WorldView;
 

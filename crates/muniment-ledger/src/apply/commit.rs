@@ -9,7 +9,7 @@ use crate::applied::{Leaf, RecordBytes};
 use crate::judge::Effects;
 use crate::verify::{CheckedRecord, VerifiedRecord};
 use crate::world::entities::Bureau;
-use crate::world::objects::Entity as _;
+use crate::world::object::Entity as _;
 
 /// A record that is to become a leaf.
 pub(super) struct Admitted<'a> {

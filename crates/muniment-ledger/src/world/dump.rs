@@ -13,10 +13,8 @@ use super::World;
 use super::entities::{Bureau, Head};
 use super::exchanges::{EXCHANGE_SIDES_MAX, ExchangeSide, ExchangeWindow, SideName, SideUse};
 use super::layout::{Layout, LayoutError};
-use super::objects::{
-    BUCKETS, Entity as _, Object, Objects, PREFIX_EXCHANGE, PREFIX_HEAD, PREFIX_MEMBERS, PREFIX_REQUEST,
-    bucket_of,
-};
+use super::object::{Entity as _, Object, PREFIX_EXCHANGE, PREFIX_HEAD, PREFIX_MEMBERS, PREFIX_REQUEST};
+use super::objects::{BUCKETS, Objects, bucket_of};
 use super::requests::{Request, RequestKey, RequestWindow};
 use super::view::DUMP_TITLE;
 

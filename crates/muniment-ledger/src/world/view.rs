@@ -10,9 +10,8 @@ use muniment_core::{Hash, LedgerId, Suite, Tree};
 use super::entities::Head;
 use super::exchanges::{ExchangeLog, ExchangeSide, SideName};
 use super::layout::{Layout as _, put_count};
-use super::objects::{
-    BUCKETS, Entity, Objects, PREFIX_EXCHANGE, PREFIX_HEAD, PREFIX_MEMBERS, PREFIX_REQUEST, bucket_of,
-};
+use super::object::{Entity, PREFIX_EXCHANGE, PREFIX_HEAD, PREFIX_MEMBERS, PREFIX_REQUEST};
+use super::objects::{BUCKETS, Objects, bucket_of};
 use super::requests::{Request, RequestKey, RequestLog};
 
 /// First bytes of a dump.

@@ -7,7 +7,7 @@ use crate::applied::Rejection;
 use crate::judge::{Candidate, Effects};
 use crate::world::World;
 use crate::world::entities::{CatalogueEntry, CatalogueVersion};
-use crate::world::objects::BureauCode;
+use crate::world::object::BureauCode;
 
 /// Versions that an entry may have.
 const VERSIONS_MAX: usize = 10_000;

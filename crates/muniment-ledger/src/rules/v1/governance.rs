@@ -11,7 +11,7 @@ use crate::applied::Rejection;
 use crate::judge::{Candidate, Effects};
 use crate::world::World;
 use crate::world::entities::{AdmissionKey, Adopted, Bureau, Node};
-use crate::world::objects::{BureauCode, Calendar, Policy, Vocabulary};
+use crate::world::object::{BureauCode, Calendar, Policy, Vocabulary};
 
 /// Judges a governance record.
 pub(super) fn judge(world: &World, candidate: &Candidate<'_>) -> Result<Effects, Rejection> {

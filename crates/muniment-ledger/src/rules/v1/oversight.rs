@@ -9,7 +9,7 @@ use crate::applied::Rejection;
 use crate::judge::{Candidate, Effects};
 use crate::world::World;
 use crate::world::entities::{Dispute, Matter, Objection};
-use crate::world::objects::{Case, Hold};
+use crate::world::object::{Case, Hold};
 
 /// Remembers an objection, a fact, so that it can be answered.
 pub(super) fn objection_raised(candidate: &Candidate<'_>, body: &v1::ObjectionRaised) -> Effects {
