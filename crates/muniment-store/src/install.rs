@@ -49,6 +49,9 @@ pub fn install(
     }
     let incoming = data_dir.path().join(INCOMING);
     remove_dir(&*disk, &incoming)?;
+    // The lengths are the peer's word: it must not fill the disk with them.
+    let bytes = manifest.files().iter().fold(0_u64, |bytes, file| bytes.saturating_add(file.bytes));
+    data_dir.insist_on_room(bytes)?;
     for name in directories() {
         let path = incoming.join(name);
         disk.create_dir_all(&path).at("create", &path)?;

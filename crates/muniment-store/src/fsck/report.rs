@@ -41,7 +41,7 @@ pub struct Counts {
 pub struct Report {
     /// Damage, in the order it was met.
     pub findings: Vec<Finding>,
-    /// What is worth knowing but no damage: bytes beyond the sync point, names that are none of ours.
+    /// What is worth knowing but no damage: bytes and files beyond the sync point.
     pub notes: Vec<String>,
     /// What was checked.
     pub counts: Counts,

@@ -50,3 +50,19 @@ pub(crate) fn row_place(row: u64, width: u64) -> (u32, u64) {
     let number = u32::try_from(row / ROWS_PER_FILE).unwrap_or(u32::MAX);
     (number, row % ROWS_PER_FILE * width)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_on_in_the_next_file_after_2_to_the_20() {
+        let mut extents = Extents::default();
+        for row in ROWS_PER_FILE - 2..ROWS_PER_FILE + 1 {
+            extents.push_row(LedgerFile::Stubs, row, &[1; 64]);
+        }
+        let places = extents.list.iter().map(|extent| (extent.file, extent.offset, extent.bytes.len()));
+        let last_rows = (LedgerFile::Stubs(0), (ROWS_PER_FILE - 2) * 64, 128);
+        assert_eq!(places.collect::<Vec<_>>(), [last_rows, (LedgerFile::Stubs(1), 0, 64)]);
+    }
+}

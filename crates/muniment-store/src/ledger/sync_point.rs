@@ -61,15 +61,20 @@ pub struct SyncPointJob {
 impl SyncPointJob {
     /// Syncs every evidence file, writes the world dump if there is one to write, then puts `CURRENT` in place.
     ///
-    /// On return the sync point is durable; a crash before leaves the previous one.
+    /// On return the sync point is durable; a crash before leaves the previous one. A job that comes after a newer one
+    /// changes nothing and answers that one.
     ///
     /// # Errors
     /// What the disk answers, for ever: writer and jobs answer the same from then on.
     pub fn run(self) -> Result<SyncPoint, StorageError> {
         let shared = Arc::clone(&self.shared);
-        // One sync point at a time, in the order they were prepared by their callers.
+        // One sync point at a time, never back to an older one.
         let _guard = lock(&shared.making);
         shared.files.health.check()?;
+        let newest = shared.sync_point();
+        if newest.position > Some(self.meta.position) {
+            return Ok(newest);
+        }
         self.make().map_err(|error| shared.files.health.fail(error))
     }
 

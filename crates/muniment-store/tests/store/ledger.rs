@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use muniment_core::digest::record_digest;
-use muniment_core::{Hash, LeafIndex, Suite, Tree, TreeSize, tree};
-use muniment_store::StorageError;
+use muniment_core::{Hash, LeafIndex, RetentionClass, Suite, Tree, TreeSize, tree};
+use muniment_store::disk::Disk;
+use muniment_store::fsck::fsck;
+use muniment_store::{DataDir, FileDisk, StorageError};
 
-use crate::support::{append, batch, open, sync_point, world_after};
+use crate::support::{append, batch, batch_of, check_leaf, meta, open, sync_point, world_after};
 
 /// Content of every common evidence file below a ledger directory.
 fn common_files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -82,6 +85,47 @@ fn replay_from_the_dump_compares_then_writes_and_ends_in_the_same_bytes() {
     }
     assert_eq!(opened.view.size(), TreeSize(150));
     assert_eq!(common_files(kept.path()), common_files(cut.path()));
+}
+
+#[test]
+fn a_sync_point_never_goes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut opened = open(dir.path(), Suite::Blake3);
+    append(&mut opened.writer, &batch(Suite::Blake3, 1, 2)).unwrap();
+    let older = opened.writer.prepare_sync_point(meta(1), None).unwrap();
+    append(&mut opened.writer, &batch(Suite::Blake3, 2, 2)).unwrap();
+    let newer = sync_point(&opened.writer, 2, false).unwrap();
+    assert_eq!(older.run().unwrap(), newer);
+    drop(opened);
+    assert_eq!(open(dir.path(), Suite::Blake3).view.sync_point(), newer);
+}
+
+#[test]
+fn records_go_on_in_a_second_segment_and_replay_and_check_follow() {
+    let dir = tempfile::tempdir().unwrap();
+    let identity = crate::support::identity(Suite::Blake3);
+    let data = DataDir::open(Arc::new(FileDisk), dir.path(), &identity).unwrap();
+    // 1,040 records of 64 KiB: more than 64 MiB.
+    let large = |number| batch_of(Suite::Blake3, number, 16, |_| (64 * 1024, RetentionClass::TenYears));
+    let mut opened = open(&data.ledger_dir(), Suite::Blake3);
+    for number in 1..=65 {
+        append(&mut opened.writer, &large(number)).unwrap();
+    }
+    sync_point(&opened.writer, 65, false).unwrap();
+    drop(opened);
+    let second = data.ledger_dir().join("records/10y/00000001");
+    assert!(fs::metadata(second).unwrap().len() > 0, "a second segment was begun");
+    let mut opened = open(&data.ledger_dir(), Suite::Blake3);
+    for number in 1..=66 {
+        append(&mut opened.writer, &large(number)).unwrap();
+    }
+    sync_point(&opened.writer, 66, false).unwrap();
+    let last = LeafIndex(opened.view.size().0 - 1);
+    assert_eq!(opened.view.record(last).unwrap().1, large(66).records[15]);
+    drop((opened, data));
+    let disk: Arc<dyn Disk> = Arc::new(FileDisk);
+    let report = fsck(&disk, dir.path(), &check_leaf).unwrap();
+    assert_eq!((report.findings, report.counts.leaves), (vec![], 66 * 16));
 }
 
 #[test]

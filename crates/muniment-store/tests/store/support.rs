@@ -47,17 +47,29 @@ pub(crate) struct Batch {
 
 /// Batch `number` with `count` leaves; a function of its arguments alone. Every fifth batch holds a duplicate.
 pub(crate) fn batch(suite: Suite, number: u64, count: u64) -> Batch {
+    batch_of(suite, number, count, |seed| {
+        let class = RetentionClass::ALL[usize::try_from(seed % 3).unwrap() + 1];
+        (usize::try_from(20 + seed * 7 % 300).unwrap(), class)
+    })
+}
+
+/// As [`batch`], with records as long and of such classes as told.
+pub(crate) fn batch_of(
+    suite: Suite,
+    number: u64,
+    count: u64,
+    shape: impl Fn(u64) -> (usize, RetentionClass),
+) -> Batch {
     let key = SigningKey::from_seed(&[5; 32]);
     let (mut stubs, mut classes, mut blinds, mut records, mut digests) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for position in 0..count {
         let seed = number * 1_000 + position;
-        let length = usize::try_from(20 + seed * 7 % 300).unwrap();
+        let (length, class) = shape(seed);
         let record: Vec<u8> =
             (0..length).map(|at| (usize::try_from(seed).unwrap() + at).to_be_bytes()[7]).collect();
         let blind = Blind(u128::from(seed).to_be_bytes());
         let digest = record_digest(suite, &blind, &record);
-        let class = RetentionClass::ALL[usize::try_from(seed % 3).unwrap() + 1];
         let stub = Stub {
             kind: 48,
             rules: RulesVersion(1),
