@@ -73,6 +73,8 @@ fn no_damaged_file_and_no_other_root_is_installed() {
         let damaging = Damaging { source, name: &file.name };
         let error = install(&our_node, &manifest, head, &damaging, &check_leaf).unwrap_err();
         assert!(error.to_string().contains(&file.name), "{}: {error}", file.name);
+        let told_at_once = error.to_string().contains("not those of the manifest");
+        assert_eq!(told_at_once, file.digest.is_some(), "{}: {error}", file.name);
     }
     let source = DirectorySource::new(their_node.disk(), &their_node.ledger_dir());
     let error = install(&our_node, &manifest, (head.0, Hash([0; 32])), &source, &check_leaf).unwrap_err();

@@ -144,6 +144,29 @@ fn a_replay_that_contradicts_the_files_names_file_and_offset_and_stops_the_write
 }
 
 #[test]
+fn replay_finds_a_byte_that_changed_in_any_kind_of_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let suite = Suite::Blake3;
+    let mut opened = open(dir.path(), suite);
+    append(&mut opened.writer, &batch(suite, 1, 5)).unwrap();
+    sync_point(&opened.writer, 1, false).unwrap();
+    drop(opened);
+    for (path, good) in common_files(dir.path()) {
+        let path = dir.path().join(path);
+        let mut damaged = good.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        fs::write(&path, damaged).unwrap();
+        let mut opened = open(dir.path(), suite);
+        let error = append(&mut opened.writer, &batch(suite, 1, 5)).unwrap_err();
+        let expected = good.len() as u64 - 1;
+        let placed = matches!(&error, StorageError::Corrupt { path: named, offset, .. }
+            if *named == path && *offset == expected);
+        assert!(placed, "{}: {error}", path.display());
+        fs::write(&path, good).unwrap();
+    }
+}
+
+#[test]
 fn checkpoints_survive_and_are_found_by_size() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path(), Suite::Blake3);
