@@ -238,7 +238,7 @@ impl RowReader {
                     Line::End => return Ok(None),
                     Line::TooLong => break Err(RowFault::TooLarge { bytes_max: self.bytes_max }),
                     Line::Whole if line.trim_ascii().is_empty() => {}
-                    Line::Whole => break object(line),
+                    Line::Whole => break object(line, self.row == 0),
                 }
             },
         };
@@ -265,9 +265,10 @@ fn header(
     Ok(header)
 }
 
-/// Reads a line as one JSON object.
-fn object(line: &[u8]) -> Result<Cells, RowFault> {
+/// Reads a line as one JSON object. The first may begin with a byte order mark.
+fn object(line: &[u8], is_first: bool) -> Result<Cells, RowFault> {
     let text = str::from_utf8(line).map_err(|_| RowFault::NotUtf8)?;
+    let text = if is_first { text.trim_start_matches('\u{feff}') } else { text };
     serde_json::from_str(text).map_err(|error| {
         // Its message may quote the value that it stumbled over.
         let what = match error.classify() {

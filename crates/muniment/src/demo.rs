@@ -12,6 +12,7 @@ mod import;
 mod ledger;
 mod scenario;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{DemoArguments, Half};
 use crate::console;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use bureaus::BUREAUS;
 use cluster::{Cluster, now};
 use scenario::{FOUNDING_FILE, Scenario, Source};
@@ -41,6 +42,7 @@ struct Plan {
 /// # Errors
 /// Whatever ends a half early.
 pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Exit> {
+    insist_on_sense(arguments)?;
     let dir = match &arguments.dir {
         Some(dir) => absolute(dir).with_context(|| format!("find {}", dir.display()))?,
         None => std::env::temp_dir().join(format!("muniment-demo-{:x}", now().0)),
@@ -56,6 +58,23 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Exit> {
         invite(&dir)?;
     }
     Ok(exit)
+}
+
+/// Refuses combinations that would be passed over in silence, or give two files one stream.
+fn insist_on_sense(arguments: &DemoArguments) -> Result<(), UsageError> {
+    let DemoArguments { input, receipt, trust, only, .. } = arguments;
+    if *only == Some(Half::Check) && (!input.is_empty() || receipt.is_some() || trust.is_some()) {
+        let what = "`--only check` reads what the import left: leave out --input, --receipt and --trust";
+        return Err(UsageError(what.to_owned()));
+    }
+    let mut names = BTreeSet::new();
+    match input.iter().find(|path| !names.insert(path.file_name())) {
+        None => Ok(()),
+        Some(path) => {
+            let what = "a file's name names its stream, and another input has the same: rename one";
+            Err(UsageError(format!("{}: {what}", path.display())))
+        }
+    }
 }
 
 impl Plan {

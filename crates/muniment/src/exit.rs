@@ -1,5 +1,6 @@
 //! How the process ends: one table for scripts.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use muniment_core::verify::Outcome;
@@ -20,6 +21,18 @@ pub(crate) enum Exit {
     /// Nothing can be said with what was given.
     Undecidable = 5,
 }
+
+/// What was typed means nothing, or names something that can't be used.
+#[derive(Debug)]
+pub(crate) struct UsageError(pub(crate) String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
 
 impl Exit {
     /// The code of a verification.
@@ -43,7 +56,10 @@ impl Exit {
                     | FileError::Citation { .. }
             )
         };
-        if error.is::<MappingError>() || error.downcast_ref().is_some_and(unusable_file) {
+        if error.is::<UsageError>()
+            || error.is::<MappingError>()
+            || error.downcast_ref().is_some_and(unusable_file)
+        {
             Self::Malformed
         } else {
             Self::Other

@@ -97,6 +97,17 @@ fn an_xroad_row_becomes_an_access_with_its_place_in_the_file() {
 }
 
 #[test]
+fn files_from_windows_are_read_like_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = xroad_line("Client", "RestTest", "");
+    let path = file(&folder, "windows.jsonl", format!("\u{feff}{good}\r\n\r\n{good}\r\n").as_bytes());
+    let rows: Vec<_> = read(&path, XROAD).into_iter().map(|row| row.unwrap().number).collect();
+    assert_eq!(rows, [1, 2]);
+    let path = file(&folder, "windows.csv", "\u{feff}id,day,ok\r\na,0,yes\r\n".as_bytes());
+    assert!(read(&path, CSV).into_iter().all(|row| row.is_ok()));
+}
+
+#[test]
 fn a_csv_row_is_mapped_by_its_header() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder, "a.csv", b"id,day,rows,ok\r\n\"x,1\",86400,,no\r\ny,0,7,yes\r\n");
@@ -162,7 +173,7 @@ fn a_bad_row_is_a_typed_error_and_costs_no_other_row() {
         ),
         (
             good.replace("54ae525b", &"5".repeat(129)).into_bytes(),
-            Some("body.access_executed.exchange"),
+            Some("access_executed.exchange"),
             RowFault::Refused("has 129 bytes, at most 128 are allowed".into()),
         ),
     ];

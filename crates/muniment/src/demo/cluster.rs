@@ -141,7 +141,11 @@ impl Cluster {
         let bytes = record::encode(decision)?;
         let submitted = self.submit(BureauNumber(decision.submitter), vec![bytes.into()]).await?;
         match submitted.outcomes.as_slice() {
-            [Outcome::Appended { leaf, verdict: Verdict::NONE, .. }] => Ok(*leaf),
+            // A duplicate is what a try appended whose answer was lost.
+            [
+                Outcome::Appended { leaf, verdict: Verdict::NONE, .. }
+                | Outcome::Duplicate { leaf: Some(leaf) },
+            ] => Ok(*leaf),
             outcomes => bail!("a decision was not appended: {outcomes:?}"),
         }
     }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use muniment_core::{BureauNumber, LedgerId, UnixMillis};
 use muniment_intake::Mapping;
 use muniment_intake::generator::{Options, Traffic};
 use serde::{Deserialize, Serialize};
 
 use super::bureaus::BUREAUS;
+use crate::exit::UsageError;
 
 /// Name of the scenario's file in the demo's directory.
 const FILE: &str = "demo.json";
@@ -67,8 +68,10 @@ impl Scenario {
     /// When there is none, or it is not what [`Scenario::write`] writes.
     pub(crate) fn read(demo_dir: &Path) -> anyhow::Result<Self> {
         let path = demo_dir.join(FILE);
-        let text = fs::read(&path).with_context(|| {
-            format!("read {}: is this the directory of a `muniment demo`?", path.display())
+        let text = fs::read(&path).map_err(|error| {
+            let what =
+                format!("read {}: is this the directory of a `muniment demo`? {error}", path.display());
+            UsageError(what)
         })?;
         serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))
     }
@@ -105,7 +108,8 @@ pub(crate) fn make_dir(demo_dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(demo_dir).with_context(|| format!("make {}", demo_dir.display()))?;
     let mut entries = fs::read_dir(demo_dir).with_context(|| format!("list {}", demo_dir.display()))?;
     if entries.next().is_some() {
-        bail!("{} is not empty: name another directory, or delete it first", demo_dir.display());
+        let what = format!("{} is not empty: name another directory, or delete it first", demo_dir.display());
+        return Err(UsageError(what).into());
     }
     Ok(())
 }

@@ -99,9 +99,27 @@ fn a_missing_file_of_one_member_is_named() {
 fn a_directory_that_holds_something_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("mine.txt"), b"mine").unwrap();
-    let ended = demo(dir.path(), &[]).expect_code(1);
+    let ended = demo(dir.path(), &[]).expect_code(2);
     assert!(ended.stderr.contains("is not empty"), "{}", ended.stderr);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    let ended = demo(dir.path(), &["--only".as_ref(), "check".as_ref()]).expect_code(1);
+    let ended = demo(dir.path(), &["--only".as_ref(), "check".as_ref()]).expect_code(2);
     assert!(ended.stderr.contains("is this the directory of a `muniment demo`?"), "{}", ended.stderr);
+}
+
+#[test]
+fn several_files_are_streams_of_several_bureaus_and_two_of_one_name_are_refused() {
+    let Some(input) = xroad_file() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (second, third) = (dir.path().join("second.jsonl.gz"), dir.path().join("third.jsonl.gz"));
+    fs::copy(&input, &second).unwrap();
+    fs::copy(&input, &third).unwrap();
+    let inputs = [&input, &second, &third].map(|path| ["--input".as_ref(), path.as_os_str()]);
+    // The same exchanges again, told by other bureaus: the same content is no contradiction.
+    let ended = demo(&dir.path().join("demo"), inputs.as_flattened()).expect_code(0);
+    let expected = "15690 rows, 15690 leaves of them, 11430 in force, 4260 A01, ";
+    assert!(ended.last_line().starts_with(expected), "{}", ended.last_line());
+
+    let inputs = [&input, &input].map(|path| ["--input".as_ref(), path.as_os_str()]);
+    let ended = demo(&dir.path().join("other"), inputs.as_flattened()).expect_code(2);
+    assert!(ended.stderr.contains("another input has the same"), "{}", ended.stderr);
 }
