@@ -159,9 +159,30 @@ fn apply_batches(criterion: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
+/// What a state with a full window of exchange sides costs in the background, and a view of it on the apply thread.
+fn views_of_a_full_window(criterion: &mut Criterion<CpuTime>) {
+    let mut scene = Scene::new(Suite::Blake3);
+    let authorisation = scene.granted();
+    for number in 0..(1 << 20) / RECORDS {
+        let bytes = batch(&mut scene, number * RECORDS, authorisation, Identity::Stream);
+        scene.apply_bytes(bytes.to_vec());
+    }
+    let view = scene.ledger.view();
+    let dump = scene.dump();
+    let mut group = criterion.benchmark_group("world_with_2^20_exchange_sides");
+    group.sample_size(10);
+    group.bench_function("view", |bencher| bencher.iter(|| black_box(scene.ledger.view())));
+    group.bench_function("digest", |bencher| bencher.iter(|| black_box(view.digest())));
+    group.bench_function("dump", |bencher| bencher.iter(|| black_box(scene.dump())));
+    group.bench_function("restore", |bencher| {
+        bencher.iter(|| Ledger::restore(&scene.founding, &dump).expect("a dump restores"));
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime);
-    targets = apply_batches
+    targets = apply_batches, views_of_a_full_window
 }
 criterion_main!(benches);

@@ -12,7 +12,7 @@ use muniment_core::admission::{Admission, Submission};
 use muniment_core::batch::{Batch, BatchError, BatchHeader, Part};
 use muniment_core::derived::DerivedStatement;
 use muniment_core::keys::PUBLIC_KEY_LENGTH;
-use muniment_core::{Blind, Hash, Kind, LedgerId, Reason, Suite, Verdict, digest, record, terms, v1};
+use muniment_core::{Blind, Hash, Kind, LedgerId, Reason, Suite, digest, record, terms, v1};
 
 use crate::applied::{RecordBytes, Rejection};
 use crate::side::side_of;
@@ -96,7 +96,14 @@ pub(crate) struct VerifiedDerived {
 }
 
 /// Checks the bytes of one record.
-type CheckRecord = fn(&VerifyContext, &[u8]) -> Result<Box<CheckedRecord>, Rejection>;
+type CheckRecord = fn(&VerifyContext, &mut TermMemo, &[u8]) -> Result<Box<CheckedRecord>, Rejection>;
+
+/// The last term of each field and its key: records of one admission mostly share provider, consumer and data set.
+#[derive(Debug, Default)]
+struct TermMemo([Option<(Vec<u8>, Hash)>; FIELDS]);
+
+/// One more than the highest field number.
+const FIELDS: usize = 14;
 
 /// Verifies a whole batch on this thread.
 #[must_use]
@@ -201,9 +208,10 @@ impl DecodedBatch {
             Err(_) => return VerifiedAdmission::dropped(admission, fault(), true),
         };
         let mut is_fault = false;
+        let mut memo = TermMemo::default();
         let records = records.iter().zip(digests).map(|((blind, range), record_digest)| {
             let bytes = RecordBytes::within(Arc::clone(&self.bytes), range.clone());
-            let content = guarded(|| check_record(context, &bytes)).unwrap_or_else(|_| {
+            let content = guarded(|| check_record(context, &mut memo, &bytes)).unwrap_or_else(|_| {
                 is_fault = true;
                 Err(fault())
             });
@@ -244,6 +252,20 @@ impl VerifiedAdmission {
     }
 }
 
+impl TermMemo {
+    fn key(&mut self, suite: Suite, term: &terms::Term<'_>) -> Hash {
+        let Some(last) = self.0.get_mut(usize::from(term.field.number())) else { return term.key(suite) };
+        match last {
+            Some((value, key)) if value == term.value() => *key,
+            _ => {
+                let key = term.key(suite);
+                *last = Some((term.value().to_vec(), key));
+                key
+            }
+        }
+    }
+}
+
 fn check_admission(
     context: &VerifyContext,
     admission: &Admission,
@@ -259,10 +281,17 @@ fn check_admission(
         .map_err(|error| refuse(format!("{error}: sign with the bound key, over this origin")))
 }
 
-fn check_record(context: &VerifyContext, bytes: &[u8]) -> Result<Box<CheckedRecord>, Rejection> {
+fn check_record(
+    context: &VerifyContext,
+    memo: &mut TermMemo,
+    bytes: &[u8],
+) -> Result<Box<CheckedRecord>, Rejection> {
     let record = record::decode(bytes, Some(&context.ledger_id))?;
     let kind = record::kind(&record).ok_or_else(fault)?;
-    let term_keys = terms::term_keys(context.suite, &terms::terms_of(&record, kind), Verdict::NONE);
+    let terms = terms::terms_of(&record, kind);
+    let mut term_keys: Vec<Hash> = terms.iter().map(|term| memo.key(context.suite, term)).collect();
+    term_keys.sort_unstable();
+    term_keys.dedup();
     let side = side_of(context.suite, &record, bytes);
     Ok(Box::new(CheckedRecord { record, kind, term_keys, side }))
 }
@@ -299,6 +328,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_field_of_a_term_has_its_place_in_the_memo() {
+        assert!(terms::Field::ALL.iter().all(|field| usize::from(field.number()) < FIELDS));
+    }
+
+    #[test]
     fn a_record_whose_check_panics_is_refused_and_its_neighbours_are_not() {
         let context = VerifyContext {
             suite: Suite::Blake3,
@@ -321,7 +355,7 @@ mod tests {
             root_prefix: [0; 8],
         };
         let batch = DecodedBatch { header, bytes, parts: Vec::new() };
-        let check: CheckRecord = |_, bytes| match bytes {
+        let check: CheckRecord = |_, _, bytes| match bytes {
             b"a" => panic!("a fault of this build"),
             _ => Err(Rejection::new(Reason::NotCanonical, "", "checked")),
         };

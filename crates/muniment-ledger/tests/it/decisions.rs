@@ -3,6 +3,7 @@
 use muniment_core::keys::SigningKey;
 use muniment_core::v1::{self, Period};
 use muniment_core::{LeafIndex, Suite};
+use muniment_ledger::PartOutcome;
 
 use crate::fixture::*;
 
@@ -414,7 +415,7 @@ fn a_bound_key_signs_for_its_bureau_until_its_certificate_ends() {
         let part = scene.part(&client, &[(id, &records)]);
         let applied = scene.apply(&[part]);
         match &applied.parts[0] {
-            muniment_ledger::PartOutcome::Admission(admission) => told(&admission.outcomes[0]),
+            PartOutcome::Admission(admission) => told(&admission.outcomes[0]),
             other => panic!("{other:?}"),
         }
     };
@@ -439,6 +440,35 @@ fn a_bound_key_signs_for_its_bureau_until_its_certificate_ends() {
     assert_eq!(signed(&mut scene), "leaf A01 S03", "not revoked yet");
     scene.now += 1;
     assert_eq!(signed(&mut scene), "BAD_SIGNATURE ", "revoked");
+}
+
+#[test]
+fn a_bound_key_signs_within_its_certificates_validity() {
+    let mut scene = Scene::new(Suite::Blake3);
+    let client = SigningKey::from_seed(&[0xcc; 32]);
+    let bound = v1::CertificateBound {
+        fingerprint: vec![1; 32],
+        admission_key: client.public_key().to_bytes().to_vec(),
+        valid: Some(Period { from_ms: START + 1, to_ms: START + MINUTE }),
+        ..v1::CertificateBound::default()
+    };
+    scene.append(BOZHOU, bound);
+    let cases = [
+        (START, "BAD_SIGNATURE "),
+        (START + 1, "leaf A01"),
+        (START + MINUTE - 1, "leaf A01"),
+        (START + MINUTE, "BAD_SIGNATURE "),
+    ];
+    for (now, expected) in cases {
+        scene.now = now;
+        let records = [scene.record(BOZHOU, access(&format!("at {now}"), None))];
+        let id = scene.id();
+        let part = scene.part(&client, &[(id, &records)]);
+        match &scene.apply(&[part]).parts[0] {
+            PartOutcome::Admission(admission) => assert_eq!(told(&admission.outcomes[0]), expected, "{now}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -204,6 +204,22 @@ fn records_with_and_without_a_stream_share_a_submission() {
 }
 
 #[test]
+fn an_id_of_which_only_rows_of_a_stream_were_appended_may_be_tried_again() {
+    let mut scene = Scene::new(Suite::Blake3);
+    let row = Record {
+        stream: Some(Stream { id: "file".to_owned(), sequence: 0 }),
+        ..scene.record(HEFEI, access("a", None))
+    };
+    let records = [row, scene.record(HEFEI, grant(&[DATA_SET], 0, 0))];
+    let id = scene.id();
+    let refused = "DECISION_REFUSED authorisation_granted.grantor";
+    assert_eq!(told_all(&scene.submit_as(HEFEI, id, &records)), ["leaf A01", refused]);
+    scene.append(HEFEI, published(DATA_SET));
+    assert_eq!(told_all(&scene.submit_as(HEFEI, id, &records)), ["duplicate of 0", "leaf"]);
+    assert_eq!(told_all(&scene.submit_as(HEFEI, id, &records)), ["duplicate of 0", "duplicate of 2"]);
+}
+
+#[test]
 fn one_entry_may_hold_a_submission_twice() {
     let mut scene = Scene::new(Suite::Blake3);
     let records = accesses(&scene, &["a"]);

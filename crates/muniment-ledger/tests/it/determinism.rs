@@ -7,7 +7,7 @@ use muniment_core::derived::DerivedStatement;
 use muniment_core::founding::Founding;
 use muniment_core::v1::{self, Record, Stream};
 use muniment_core::{LeafIndex, LogIndex, RaftTerm, RequestId, Suite, Tree, UnixMillis};
-use muniment_ledger::{EntryPosition, Ledger, RestoreError, WorldView, verify_batch};
+use muniment_ledger::{EntryPosition, Ledger, WorldView, verify_batch};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -237,15 +237,4 @@ proptest! {
             prop_assert_ne!(other.view().digest(), scene.ledger.view().digest());
         }
     }
-}
-
-#[test]
-fn a_dump_of_another_ledger_or_of_something_else_is_refused() {
-    let scene = Scene::new(Suite::Blake3);
-    let other = founding(Suite::Sm3);
-    let refused = Ledger::restore(&other, &scene.dump()).map(|_| ()).unwrap_err();
-    let (found, expected) = (scene.founding.ledger_id(), other.ledger_id());
-    assert_eq!(refused, RestoreError::OtherLedger { found, expected });
-    let something = [b'x'; 100];
-    assert_eq!(Ledger::restore(&other, &something).map(|_| ()), Err(RestoreError::Title));
 }

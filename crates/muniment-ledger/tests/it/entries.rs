@@ -138,27 +138,31 @@ fn records_of_one_entry_see_those_before_them() {
 }
 
 #[test]
-fn a_leaf_is_made_as_the_format_says() {
+fn leaves_are_made_as_the_format_says() {
     for suite in Suite::ALL {
         let mut scene = Scene::new(suite);
         let authorisation = scene.granted();
-        let mut body = access("exchange 1", Some(authorisation));
-        body.data_set = OTHER_DATA_SET.to_owned();
-        let record = Record { historic: true, ..scene.record(BOZHOU, body) };
-        let part = part_of(&mut scene, BOZHOU, std::slice::from_ref(&record));
+        let covered = access("exchange 1", Some(authorisation));
+        let mut uncovered = access("exchange 2", Some(authorisation));
+        uncovered.data_set = OTHER_DATA_SET.to_owned();
+        uncovered.subject_tags = vec![vec![1; 32], vec![2; 32]];
+        let records =
+            [covered, uncovered].map(|access| Record { historic: true, ..scene.record(BOZHOU, access) });
+        let part = part_of(&mut scene, BOZHOU, &records);
         let applied = scene.apply(&[part]);
-        let leaf = &applied.leaves[0];
-        let verdict = Verdict::NONE.with(Flag::A05);
-        let kind = record::kind(&record).unwrap();
-        let bytes = record::encode(&record).unwrap();
-        assert_eq!(*leaf.record, bytes[..]);
-        assert_eq!(leaf.record_digest, digest::record_digest(suite, &leaf.blind, &bytes));
-        assert_eq!(leaf.term_keys, terms::term_keys(suite, &terms::terms_of(&record, kind), verdict));
-        let terms_digest = digest::terms_digest(suite, &leaf.term_keys);
-        assert_eq!(leaf.stub.content, digest::content_digest(suite, &leaf.record_digest, &terms_digest));
-        assert_eq!((leaf.stub.verdict, leaf.stub.kind, leaf.stub.rules.0), (verdict, 48, 1));
-        assert_eq!((leaf.stub.class, leaf.stub.historic), (RetentionClass::ThreeYears, true));
-        assert_eq!((leaf.stub.submitter.0, leaf.stub.accepted_at.0), (BOZHOU, START));
+        let verdicts = [Verdict::NONE, Verdict::NONE.with(Flag::A05)];
+        for ((leaf, record), verdict) in applied.leaves.iter().zip(&records).zip(verdicts) {
+            let kind = record::kind(record).unwrap();
+            let bytes = record::encode(record).unwrap();
+            assert_eq!(*leaf.record, bytes[..]);
+            assert_eq!(leaf.record_digest, digest::record_digest(suite, &leaf.blind, &bytes));
+            assert_eq!(leaf.term_keys, terms::term_keys(suite, &terms::terms_of(record, kind), verdict));
+            let terms_digest = digest::terms_digest(suite, &leaf.term_keys);
+            assert_eq!(leaf.stub.content, digest::content_digest(suite, &leaf.record_digest, &terms_digest));
+            assert_eq!((leaf.stub.verdict, leaf.stub.kind, leaf.stub.rules.0), (verdict, 48, 1));
+            assert_eq!((leaf.stub.class, leaf.stub.historic), (RetentionClass::ThreeYears, true));
+            assert_eq!((leaf.stub.submitter.0, leaf.stub.accepted_at.0), (BOZHOU, START));
+        }
     }
 }
 

@@ -9,3 +9,4 @@ mod entries;
 mod facts;
 mod fixture;
 mod governance;
+mod restore;
