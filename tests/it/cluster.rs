@@ -13,7 +13,7 @@ use muniment_store::FileDisk;
 async fn start(cluster: &mut Cluster<SystemEnvironment>, root: &std::path::Path) {
     for id in cluster.ids() {
         let dir = root.join(format!("node-{id}"));
-        cluster.start(id, Arc::new(FileDisk::default()), dir).await.expect("the node starts");
+        cluster.start(id, Arc::new(FileDisk), dir).await.expect("the node starts");
     }
 }
 

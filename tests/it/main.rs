@@ -7,3 +7,7 @@ mod crash;
 #[cfg(test)]
 mod detection;
 mod edges;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod suite;

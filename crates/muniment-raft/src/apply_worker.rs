@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muniment_core::TreeSize;
+use muniment_core::founding::Founding;
 use muniment_ledger::VerifiedBatch;
-use muniment_store::StorageError;
+use muniment_ledger::judge::Rules;
+use muniment_store::fsck::check_leaf;
 use muniment_store::ledger::{EntryPosition, SyncPointMeta};
+use muniment_store::manifest::{DirectorySource, Manifest};
+use muniment_store::{DataDir, StorageError, install};
 use openraft::AsyncRuntime;
 use openraft::async_runtime::Instant as _;
 use openraft::storage::ApplyResponder;
@@ -20,12 +24,15 @@ use tokio::sync::{mpsc, oneshot};
 use crate::environment::Environment;
 use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
+use crate::log_tail::LogTail;
 use crate::machine::{ApplyError, Divergence, Machine, Step};
 use crate::notary::Notary;
 use crate::options::{Limits, Timings};
 use crate::outcome::EntryOutcome;
 use crate::published::Published;
-use crate::snapshot::encode_raft_state;
+use crate::recovery::open_machine;
+use crate::seal_worker::SealTask;
+use crate::snapshot::{CurrentSnapshot, SnapshotData, encode_raft_state};
 use crate::sync_worker::SyncTask;
 use crate::type_config::{EntryAnswer, RaftLogId, RaftMembership, RaftStoredMembership, TypeConfig};
 
@@ -37,6 +44,8 @@ pub(crate) enum ApplyCommand<Rt: AsyncRuntime> {
     Tick,
     /// Make a sync point now, with a world dump.
     SyncPoint(oneshot::Sender<Result<(), StorageError>>),
+    /// Put another node's sync point in the place of this node's files.
+    Install(SnapshotData, oneshot::Sender<Result<(), String>>),
 }
 
 /// An entry that openraft handed over.
@@ -71,6 +80,17 @@ pub(crate) struct ApplyOutputs {
     pub(crate) seals: mpsc::UnboundedSender<SealMark>,
     pub(crate) syncs: mpsc::UnboundedSender<SyncTask>,
     pub(crate) divergences: mpsc::UnboundedSender<Divergence>,
+    /// To the seal worker itself.
+    pub(crate) tasks: mpsc::UnboundedSender<SealTask>,
+}
+
+/// What it takes to open the evidence files again.
+pub(crate) struct Reopening {
+    pub(crate) data_dir: Arc<DataDir>,
+    pub(crate) founding: Founding,
+    pub(crate) rules: Option<Arc<dyn Rules>>,
+    pub(crate) tail: LogTail,
+    pub(crate) current: CurrentSnapshot,
 }
 
 /// Owns the state machine and applies what it is told.
@@ -86,6 +106,7 @@ pub(crate) struct ApplyWorker<R: Environment> {
     pub(crate) limits: Limits,
     pub(crate) clock: LifeClock<R>,
     pub(crate) pace: SyncPace,
+    pub(crate) reopening: Reopening,
 }
 
 /// Milliseconds since a node started, from the runtime's monotonic clock.
@@ -146,6 +167,15 @@ impl<R: Environment> ApplyWorker<R> {
                 ApplyCommand::Entry(entry) => self.apply_guarded(entry).await,
                 ApplyCommand::Tick => self.sync_if_due(),
                 ApplyCommand::SyncPoint(done) => self.sync(true, Some(done)),
+                ApplyCommand::Install(data, done) => {
+                    let result = self.install(&data).await;
+                    if let Err(error) = &result {
+                        self.lifecycle.fail(format!("install a sync point: {error}"));
+                    }
+                    // A caller that went away has nobody to tell.
+                    drop(done.send(result));
+                    Ok(())
+                }
             };
             match done {
                 Ok(()) => {}
@@ -248,6 +278,28 @@ impl<R: Environment> ApplyWorker<R> {
         if dump || sync { self.sync(dump, None) } else { Ok(()) }
     }
 
+    /// Checks every byte of another node's sync point, swaps the directories, and goes on from there.
+    async fn install(&mut self, data: &SnapshotData) -> Result<(), String> {
+        // Jobs of the old files end before these are swapped away.
+        let (done, idle) = oneshot::channel();
+        drop(self.outputs.syncs.send(SyncTask::Barrier(done)));
+        idle.await.map_err(|_| "the sync worker has ended".to_owned())?;
+        let Reopening { data_dir, founding, rules, tail, current } = &self.reopening;
+        let manifest =
+            Manifest::describe(&*data.disk, &data.ledger_dir).map_err(|error| error.to_string())?;
+        let source = DirectorySource::new(Arc::clone(&data.disk), &data.ledger_dir);
+        install::install(data_dir, &manifest, data.expected, &source, &check_leaf)
+            .map_err(|error| error.to_string())?;
+        let opened = open_machine(data_dir, founding, rules.as_ref(), tail);
+        let (machine, checkpoints) = opened.map_err(|error| error.to_string())?;
+        current.set(&machine.files.sync_point()).map_err(|error| error.to_string())?;
+        self.machine = machine;
+        self.pace = SyncPace::default();
+        drop(self.outputs.tasks.send(SealTask::Reopened(checkpoints)));
+        self.published.publish(self.machine.publish());
+        Ok(())
+    }
+
     /// Prepares a sync point of the state as it is; the sync worker makes it.
     fn sync(
         &mut self,
@@ -273,6 +325,7 @@ impl<R: Environment> ApplyWorker<R> {
         };
         let membership = encode_raft_state(&log_id, &self.machine.membership);
         let job = self.machine.writer.prepare_sync_point(SyncPointMeta { position, membership }, dump)?;
+        let job = Box::new(job);
         drop(self.outputs.syncs.send(SyncTask::Point { job, done }));
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::type_config::{RaftEntry, RaftLogId, RaftVote, TypeConfig};
 const READ_BYTES_MAX: usize = 1024 * 1024;
 
 /// The log of one node: appends go to the queue, reads come from the tail and the files.
-pub(crate) struct LogStorage<Rt> {
+pub struct LogStorage<Rt> {
     queue: LogQueue,
     tail: LogTail,
     runtime: PhantomData<fn() -> Rt>,

@@ -19,7 +19,7 @@ const ENTRY_OVERHEAD: usize = 128;
 
 /// Entries, vote and marks as openraft knows them; the files follow.
 #[derive(Clone)]
-pub(crate) struct LogTail {
+pub struct LogTail {
     state: Arc<Mutex<State>>,
     files: LogReader,
 }

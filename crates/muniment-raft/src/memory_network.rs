@@ -28,10 +28,19 @@ pub enum Transit {
     Lost,
 }
 
+/// One message on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// A question, its kind in the first byte.
+    Request(&'a [u8]),
+    /// What is answered to one.
+    Answer(&'a [u8]),
+}
+
 /// The links between nodes: decides for each message, each direction apart.
 pub trait Links: Send + Sync + 'static {
     /// What happens to `message` from `from` to `to`; answers travel as messages of their own.
-    fn transit(&self, from: NodeId, to: NodeId, message: &[u8]) -> Transit;
+    fn transit(&self, from: NodeId, to: NodeId, message: Message<'_>) -> Transit;
 }
 
 /// Links without delay or loss.
@@ -39,7 +48,7 @@ pub trait Links: Send + Sync + 'static {
 pub struct PerfectLinks;
 
 impl Links for PerfectLinks {
-    fn transit(&self, _: NodeId, _: NodeId, _: &[u8]) -> Transit {
+    fn transit(&self, _: NodeId, _: NodeId, _: Message<'_>) -> Transit {
         Transit::After(Duration::ZERO)
     }
 }
@@ -101,7 +110,7 @@ impl<R: Environment> MemoryNetwork<R> {
     }
 
     /// Carries one message; a lost one leaves its sender waiting, as a real network does.
-    async fn carry(&self, from: NodeId, to: NodeId, message: &[u8]) {
+    async fn carry(&self, from: NodeId, to: NodeId, message: Message<'_>) {
         match self.shared.links.transit(from, to, message) {
             Transit::After(Duration::ZERO) => {}
             Transit::After(delay) => R::Runtime::sleep(delay).await,
@@ -114,11 +123,11 @@ impl<R: Environment> Transport for Endpoint<R> {
     fn call(&self, to: NodeId, _: Lane, request: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
         let (network, me) = (self.network.clone(), self.me);
         async move {
-            network.carry(me, to, &request).await;
+            network.carry(me, to, Message::Request(&request)).await;
             let answer = network.service(to)?.answer(me, request).await;
             let refused = || Unreachable { to, reason: "it does not answer".to_owned() };
             let answer = answer.ok_or_else(refused)?;
-            network.carry(to, me, &answer).await;
+            network.carry(to, me, Message::Answer(&answer)).await;
             Ok(answer)
         }
         .boxed()
@@ -135,10 +144,11 @@ impl<R: Environment> Transport for Endpoint<R> {
                 Ok(service) => service,
                 Err(error) => return futures::stream::iter([Err(error)]).boxed(),
             };
-            let arriving = delay_line::<R>(network.clone(), me, to, requests);
+            let arriving =
+                delay_line::<R>(network.clone(), (me, to), requests, |bytes| Message::Request(bytes));
             let answers = service.answer_stream(me, arriving);
             let closed = Unreachable { to, reason: "it closed the stream".to_owned() };
-            let answers = delay_line::<R>(network, to, me, answers);
+            let answers = delay_line::<R>(network, (to, me), answers, |bytes| Message::Answer(bytes));
             answers.map(Ok).chain(futures::stream::iter([Err(closed)])).boxed()
         };
         open.flatten_stream().boxed()
@@ -149,9 +159,9 @@ impl<R: Environment> Transport for Endpoint<R> {
 /// breaks the stream, as a connection that stops answering does.
 fn delay_line<R: Environment>(
     network: MemoryNetwork<R>,
-    from: NodeId,
-    to: NodeId,
+    (from, to): (NodeId, NodeId),
     messages: BoxStream<'static, Bytes>,
+    kind: for<'a> fn(&'a [u8]) -> Message<'a>,
 ) -> BoxStream<'static, Bytes> {
     let (sender, receiver) = mpsc::unbounded_channel::<(Option<InstantOf<R>>, Bytes)>();
     let pump = async move {
@@ -159,7 +169,7 @@ fn delay_line<R: Environment>(
         loop {
             let next = R::Runtime::select2(messages.next(), sender.closed()).await;
             let Select2::First(Some(message)) = next else { return };
-            let at = match network.shared.links.transit(from, to, &message) {
+            let at = match network.shared.links.transit(from, to, kind(&message)) {
                 Transit::After(Duration::ZERO) => None,
                 Transit::After(delay) => Some(InstantOf::<R>::now() + delay),
                 Transit::Lost => return,

@@ -16,7 +16,7 @@ use openraft::raft::{
 };
 use openraft::{AnyError, AsyncRuntime, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
-use crate::codec::{CodecError, put_block, read_vote};
+use crate::codec::CodecError;
 use crate::environment::Environment;
 use crate::peer_messages::Kind;
 use crate::raft_messages as messages;
@@ -150,20 +150,17 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
         Ok(self.call(bytes, &option, messages::decode_vote_response).await?)
     }
 
-    /// Sends what the snapshot is; the peer fetches and verifies the files before it answers.
+    /// A member that the log no longer serves fetches files outside Raft, checks them, and comes back with them (02);
+    /// openraft has nothing to carry.
     async fn full_snapshot(
         &mut self,
-        vote: RaftVote,
-        snapshot: RaftSnapshot,
+        _: RaftVote,
+        _: RaftSnapshot,
         _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
-        option: RPCOption,
+        _: RPCOption,
     ) -> Result<SnapshotResponse<Config<R>>, StreamingError<Config<R>>> {
-        let mut bytes = Kind::Snapshot.message();
-        messages::put_snapshot_meta(&mut bytes, &vote, &snapshot.meta);
-        put_block(&mut bytes, snapshot.snapshot.manifest());
-        let decode = |bytes: &[u8]| read_vote(&mut muniment_core::reader::Reader::new(bytes));
-        let vote = self.call(bytes, &option, decode).await.map_err(StreamingError::Unreachable)?;
-        Ok(SnapshotResponse::new(vote))
+        let why = AnyError::error(format!("node {} must fetch evidence files before it can follow", self.to));
+        Err(StreamingError::Unreachable(RaftUnreachable::new(&why)))
     }
 
     async fn transfer_leader(

@@ -17,7 +17,9 @@ use openraft::{AsyncRuntime, Config, SnapshotPolicy};
 use tokio::sync::{Notify, mpsc};
 
 use crate::admitter::{Admitter, Waiting};
-use crate::apply_worker::{ApplyCommand, ApplyOutputs, ApplyWorker, LifeClock, SealMark, SyncPace, ToVerify};
+use crate::apply_worker::{
+    ApplyCommand, ApplyOutputs, ApplyWorker, LifeClock, Reopening, SealMark, SyncPace, ToVerify,
+};
 use crate::board::{Board, Cosigned};
 use crate::divergence;
 use crate::environment::Environment;
@@ -81,6 +83,9 @@ pub(crate) struct Core<R: Environment> {
     /// Ends when every worker has: nothing of the node touches the disk any more.
     pub(crate) workers: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
+
+/// What openraft drives: the log, and the door to the apply worker.
+pub type Storages<Rt> = (LogStorage<Rt>, StateMachine<Rt>);
 
 /// One member of a ledger.
 #[derive(Debug)]
@@ -157,56 +162,68 @@ impl Node {
     /// # Errors
     /// [`StartError`] says what does not fit together; nothing was changed that the next start would miss.
     pub async fn start<R: Environment>(options: Options<R>) -> Result<Handle<R>, StartError> {
-        let recovered = recover(&options)?;
-        let lifecycle = Lifecycle::new();
-        let clock = LifeClock::<R>::start();
-        let gauges = Gauges::default();
-        let (outboxes, inboxes) = boxes::<R>();
-        let (running, ended) = mpsc::channel(1);
-        let Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership } =
-            recovered;
-        let workers = Workers { environment: options.environment.clone(), data_dir, running };
-        let published = Published::new(machine.view());
-        let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone());
-        workers.start("log", LogWorker::run(log_worker));
-        let current = CurrentSnapshot::default();
-        current.set(&machine.files.sync_point())?;
-        let last_intent = log_files.last_intent();
-        let verify_context = machine.ledger.context();
-        let verifiers = start_verifiers(&workers, &verify_context, &lifecycle);
-        let state_machine = StateMachine {
-            commands: outboxes.apply.clone(),
-            verifiers,
-            next_verifier: 0,
-            gauges: gauges.clone(),
-            published: published.clone(),
-            lifecycle: lifecycle.clone(),
-            current: current.clone(),
-            last: log_id,
-            membership,
-        };
-        let parts = Parts { options, lifecycle, clock, gauges, published, queue, tail, current };
-        let made = Arc::new(Notify::new());
-        let cosigned = parts.start_sealing(
-            &workers,
-            &outboxes,
-            inboxes.seals,
-            inboxes.marks,
-            &checkpoints,
-            last_intent,
-        )?;
-        parts.start_apply(&workers, &outboxes, machine, inboxes.apply, inboxes.syncs, &made);
+        let (parts, state_machine, outboxes, ends) = prepare(options)?;
         let raft = parts.start_raft(state_machine).await?;
-        drop(workers);
-        let ends = TaskEnds {
-            submissions: inboxes.submissions,
-            proposals: inboxes.proposals,
-            divergences: inboxes.divergences,
-            gossip: inboxes.gossip,
-            made,
-        };
-        Ok(Handle::new(parts.start_tasks(raft, outboxes, ends, cosigned, ended)))
+        Ok(Handle::new(parts.start_tasks(raft, outboxes, ends)))
     }
+
+    /// The two storages under openraft, on the node's real files, without a Raft: for openraft's own test suite.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn storage<R: Environment>(options: Options<R>) -> Result<Storages<R::Runtime>, StartError> {
+        let (parts, state_machine, ..) = prepare(options)?;
+        Ok((LogStorage::new(parts.queue, parts.tail), state_machine))
+    }
+}
+
+type Prepared<R> = (Parts<R>, StateMachine<<R as Environment>::Runtime>, Outboxes<R>, TaskEnds);
+
+/// Opens the directory, replays, and starts every worker.
+fn prepare<R: Environment>(options: Options<R>) -> Result<Prepared<R>, StartError> {
+    let recovered = recover(&options)?;
+    let lifecycle = Lifecycle::new();
+    let clock = LifeClock::<R>::start();
+    let gauges = Gauges::default();
+    let (outboxes, inboxes) = boxes::<R>();
+    let (running, ended) = mpsc::channel(1);
+    let Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership } =
+        recovered;
+    let current = CurrentSnapshot::new(data_dir.disk(), data_dir.ledger_dir());
+    current.set(&machine.files.sync_point())?;
+    let workers = Workers { environment: options.environment.clone(), data_dir, running };
+    let published = Published::new(machine.view());
+    let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone());
+    workers.start("log", LogWorker::run(log_worker));
+    let verifiers = start_verifiers(&workers, &machine.ledger.context(), &lifecycle);
+    let state_machine = StateMachine {
+        commands: outboxes.apply.clone(),
+        verifiers,
+        next_verifier: 0,
+        gauges: gauges.clone(),
+        published: published.clone(),
+        lifecycle: lifecycle.clone(),
+        current: current.clone(),
+        last: log_id,
+        membership,
+    };
+    let parts = Parts { options, lifecycle, clock, gauges, published, queue, tail, current };
+    let made = Arc::new(Notify::new());
+    let sealing = (inboxes.seals, inboxes.marks);
+    let cosigned =
+        parts.start_sealing(&workers, &outboxes, sealing, &checkpoints, log_files.last_intent())?;
+    parts.start_apply(&workers, &outboxes, machine, inboxes.apply);
+    parts.start_sync(&workers, inboxes.syncs, &made);
+    let ends = TaskEnds {
+        submissions: inboxes.submissions,
+        proposals: inboxes.proposals,
+        divergences: inboxes.divergences,
+        gossip: inboxes.gossip,
+        made,
+        cosigned,
+        ended,
+    };
+    Ok((parts, state_machine, outboxes, ends))
 }
 
 /// What [`Node::start`] has put together so far.
@@ -228,6 +245,8 @@ struct TaskEnds {
     divergences: mpsc::UnboundedReceiver<Divergence>,
     gossip: mpsc::UnboundedReceiver<SignedBody>,
     made: Arc<Notify>,
+    cosigned: Cosigned,
+    ended: mpsc::Receiver<()>,
 }
 
 fn start_verifiers<R: Environment>(
@@ -259,8 +278,7 @@ impl<R: Environment> Parts<R> {
         &self,
         workers: &Workers<R>,
         outboxes: &Outboxes<R>,
-        tasks: mpsc::UnboundedReceiver<SealTask>,
-        mut marks: mpsc::UnboundedReceiver<SealMark>,
+        (tasks, mut marks): (mpsc::UnboundedReceiver<SealTask>, mpsc::UnboundedReceiver<SealMark>),
         checkpoints: &Checkpoints,
         last_intent: Option<muniment_store::raft_log::Intent>,
     ) -> Result<Cosigned, StartError> {
@@ -305,13 +323,19 @@ impl<R: Environment> Parts<R> {
         outboxes: &Outboxes<R>,
         machine: Machine,
         commands: mpsc::UnboundedReceiver<ApplyCommand<R::Runtime>>,
-        syncs: mpsc::UnboundedReceiver<SyncTask>,
-        made: &Arc<Notify>,
     ) {
         let outputs = ApplyOutputs {
             seals: outboxes.marks.clone(),
             syncs: outboxes.syncs.clone(),
             divergences: outboxes.divergences.clone(),
+            tasks: outboxes.seals.clone(),
+        };
+        let reopening = Reopening {
+            data_dir: Arc::clone(&workers.data_dir),
+            founding: self.options.founding.clone(),
+            rules: self.options.rules.clone(),
+            tail: self.tail.clone(),
+            current: self.current.clone(),
         };
         let apply = ApplyWorker {
             machine,
@@ -325,8 +349,12 @@ impl<R: Environment> Parts<R> {
             limits: self.options.limits.clone(),
             clock: self.clock,
             pace: SyncPace::default(),
+            reopening,
         };
         workers.start("apply", apply.run());
+    }
+
+    fn start_sync(&self, workers: &Workers<R>, syncs: mpsc::UnboundedReceiver<SyncTask>, made: &Arc<Notify>) {
         let sync = SyncWorker {
             tasks: syncs,
             log: self.queue.clone(),
@@ -347,14 +375,7 @@ impl<R: Environment> Parts<R> {
         raft.map_err(|error| refused(&error))
     }
 
-    fn start_tasks(
-        self,
-        raft: RaftOf<R>,
-        outboxes: Outboxes<R>,
-        ends: TaskEnds,
-        cosigned: Cosigned,
-        ended: mpsc::Receiver<()>,
-    ) -> Arc<Core<R>> {
+    fn start_tasks(self, raft: RaftOf<R>, outboxes: Outboxes<R>, ends: TaskEnds) -> Arc<Core<R>> {
         let context = self.context();
         let Self { options, lifecycle, clock, gauges, published, .. } = self;
         let me = options.node_id;
@@ -377,7 +398,7 @@ impl<R: Environment> Parts<R> {
             transport: options.transport,
             lifecycle,
             published,
-            cosigned,
+            cosigned: ends.cosigned,
             trust: TrustFile::of_founding(&options.founding),
             gauges,
             clock,
@@ -389,7 +410,7 @@ impl<R: Environment> Parts<R> {
             apply: outboxes.apply,
             seals: outboxes.seals,
             refused_leader: Mutex::new(None),
-            workers: tokio::sync::Mutex::new(ended),
+            workers: tokio::sync::Mutex::new(ends.ended),
         });
         let proposer = Proposer {
             proposals: ends.proposals,

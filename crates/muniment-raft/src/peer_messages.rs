@@ -19,26 +19,20 @@ pub(crate) enum Kind {
     Vote = 2,
     PreVote = 3,
     TransferLeader = 4,
-    Snapshot = 5,
-    ReadFile = 6,
     Submit = 7,
     Cosignature = 8,
     RootPrefix = 9,
-    DerivedSignature = 10,
     ReadIndex = 11,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 8] = [
     Kind::Append,
     Kind::Vote,
     Kind::PreVote,
     Kind::TransferLeader,
-    Kind::Snapshot,
-    Kind::ReadFile,
     Kind::Submit,
     Kind::Cosignature,
     Kind::RootPrefix,
-    Kind::DerivedSignature,
     Kind::ReadIndex,
 ];
 

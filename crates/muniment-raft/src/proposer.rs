@@ -45,36 +45,8 @@ pub(crate) type PartResult = Result<SubmissionOutcome, SubmitError>;
 pub(crate) struct Proposal {
     /// The node that it came from: parts of different nodes take turns.
     pub(crate) from: NodeId,
-    pub(crate) content: ProposalContent,
+    pub(crate) part: SignedPart,
     pub(crate) done: oneshot::Sender<PartResult>,
-}
-
-/// What is proposed.
-pub(crate) enum ProposalContent {
-    /// An admission and its records.
-    Admission(SignedPart),
-    /// A derived statement, encoded as a part.
-    Derived(Bytes),
-}
-
-impl ProposalContent {
-    fn bytes(&self) -> &Bytes {
-        match self {
-            Self::Admission(part) => &part.bytes,
-            Self::Derived(bytes) => bytes,
-        }
-    }
-
-    fn records(&self) -> usize {
-        match self {
-            Self::Admission(part) => usize::try_from(part.records).unwrap_or(usize::MAX),
-            Self::Derived(_) => 1,
-        }
-    }
-
-    fn waits_for_cosigned(&self) -> bool {
-        matches!(self, Self::Admission(SignedPart { wait: Wait::Cosigned, .. }))
-    }
 }
 
 /// An entry on its way.
@@ -122,6 +94,8 @@ pub(crate) struct PartQueue {
 pub(crate) struct SealPace {
     /// When the last marked entry was proposed, in the node's life.
     last_mark: Duration,
+    /// No empty entry before this moment: the last one was refused, and asking again at once would spin.
+    quiet_until: Duration,
     /// Somebody waits for COSIGNED in an entry that was not marked.
     cosigned_waits: bool,
     /// What an entry took from proposal to apply, smoothed.
@@ -130,8 +104,8 @@ pub(crate) struct SealPace {
 
 impl PartQueue {
     pub(crate) fn push(&mut self, proposal: Proposal) {
-        self.bytes += proposal.content.bytes().len();
-        self.records += proposal.content.records();
+        self.bytes += proposal.part.bytes.len();
+        self.records += record_count(&proposal.part);
         self.parts.entry(proposal.from).or_default().push_back(proposal);
     }
 
@@ -149,8 +123,8 @@ impl PartQueue {
         let (mut taken, mut bytes, mut records) = (Vec::new(), BATCH_HEADER_LENGTH, 0);
         while let Some(node) = self.next_node() {
             let waiting = self.parts.get_mut(&node).expect("next_node answers a node with parts");
-            let content = &waiting.front().expect("a node without parts is removed").content;
-            let (part_bytes, part_records) = (content.bytes().len(), content.records());
+            let part = &waiting.front().expect("a node without parts is removed").part;
+            let (part_bytes, part_records) = (part.bytes.len(), record_count(part));
             let fits = bytes + part_bytes <= BATCH_BYTES_MAX && records + part_records <= BATCH_RECORDS_MAX;
             if !fits && !taken.is_empty() {
                 break;
@@ -172,6 +146,10 @@ impl PartQueue {
         let after = (std::ops::Bound::Excluded(self.last), std::ops::Bound::Unbounded);
         self.parts.range(after).next().or_else(|| self.parts.iter().next()).map(|(node, _)| *node)
     }
+}
+
+fn record_count(part: &SignedPart) -> usize {
+    usize::try_from(part.records).unwrap_or(usize::MAX)
 }
 
 impl SealPace {
@@ -240,7 +218,7 @@ impl<R: Environment> Proposer<R> {
 
     fn seal_wait(&self) -> Duration {
         let interval = self.pace.interval(&self.timings, false, self.gauges.seal_cost_us());
-        (self.pace.last_mark + interval).saturating_sub(self.clock.elapsed())
+        (self.pace.last_mark + interval).max(self.pace.quiet_until).saturating_sub(self.clock.elapsed())
     }
 
     /// The end of a burst is sealed by an empty entry when its time has come.
@@ -255,7 +233,7 @@ impl<R: Environment> Proposer<R> {
 
     async fn propose(&mut self, proposals: Vec<Proposal>) -> BoxFuture<'static, Flight<R::Runtime>> {
         let now = self.clock.elapsed();
-        let waits = proposals.iter().any(|proposal| proposal.content.waits_for_cosigned());
+        let waits = proposals.iter().any(|proposal| proposal.part.wait == Wait::Cosigned);
         let interval = self.pace.interval(&self.timings, waits, self.gauges.seal_cost_us());
         let sealed = proposals.is_empty() || now.saturating_sub(self.pace.last_mark) >= interval;
         let view = self.published.view();
@@ -267,7 +245,7 @@ impl<R: Environment> Proposer<R> {
             applied_size: view.size,
             root_prefix: prefix(&view.root),
         };
-        let bytes: Vec<&Bytes> = proposals.iter().map(|proposal| proposal.content.bytes()).collect();
+        let bytes: Vec<&Bytes> = proposals.iter().map(|proposal| &proposal.part.bytes).collect();
         let data = EntryData(encode_batch(&header, &bytes).into());
         if sealed {
             self.pace.last_mark = now;
@@ -300,6 +278,7 @@ impl<R: Environment> Proposer<R> {
         if flight.sealed && result.is_err() {
             // The mark did not reach the log, as far as this node knows: the next entry carries it.
             self.pace.last_mark = Duration::ZERO;
+            self.pace.quiet_until = self.clock.elapsed() + self.timings.heartbeat / 4;
         }
         for (part, done) in flight.parts.into_iter().enumerate() {
             let answer = match &result {

@@ -1,4 +1,4 @@
-//! Bytes of Raft's own messages between nodes (append, vote, pre-vote, transfer of leadership, snapshot).
+//! Bytes of Raft's own messages between nodes (append, vote, pre-vote, transfer of leadership).
 
 use bytes::Bytes;
 use muniment_core::reader::Reader;
@@ -7,19 +7,15 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, StreamAppendError, StreamAppendResult,
     TransferLeaderRequest, VoteRequest, VoteResponse,
 };
-use openraft::storage::SnapshotMeta;
 
 use crate::codec::{
-    CodecError, decode_entry, decode_stored_membership, encode_entry, encode_stored_membership, put_block,
-    put_count, put_optional_log_id, put_vote, read_bool, read_count, read_optional_log_id, read_vote,
+    CodecError, decode_entry, encode_entry, put_block, put_count, put_optional_log_id, put_vote, read_bool,
+    read_count, read_optional_log_id, read_vote,
 };
-use crate::type_config::{RaftLeader, RaftVote, TypeConfig};
+use crate::type_config::TypeConfig;
 
 /// Most entries of one append request.
 const ENTRIES_MAX: u32 = 65_536;
-
-/// What a snapshot covers.
-pub(crate) type RaftSnapshotMeta = SnapshotMeta<RaftLeader, u64, openraft::impls::EmptyNode>;
 
 pub(crate) fn put_append<Rt: AsyncRuntime>(
     bytes: &mut Vec<u8>,
@@ -173,19 +169,4 @@ pub(crate) fn read_transfer<Rt: AsyncRuntime>(
     let vote = read_vote(reader)?;
     let to = reader.u64()?;
     Ok(TransferLeaderRequest::new(vote, to, read_optional_log_id(reader)?))
-}
-
-pub(crate) fn put_snapshot_meta(bytes: &mut Vec<u8>, vote: &RaftVote, meta: &RaftSnapshotMeta) {
-    put_vote(bytes, vote);
-    put_optional_log_id(bytes, meta.last_log_id.as_ref());
-    put_block(bytes, &encode_stored_membership(&meta.last_membership));
-}
-
-pub(crate) fn read_snapshot_meta(
-    reader: &mut Reader<'_>,
-) -> Result<(RaftVote, RaftSnapshotMeta), CodecError> {
-    let vote = read_vote(reader)?;
-    let last_log_id = read_optional_log_id(reader)?;
-    let last_membership = decode_stored_membership(reader.block()?)?;
-    Ok((vote, RaftSnapshotMeta { last_log_id, last_membership }))
 }

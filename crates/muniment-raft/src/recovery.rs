@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use muniment_core::LogIndex;
 use muniment_core::founding::Founding;
+use muniment_ledger::judge::Rules;
 use muniment_ledger::{Ledger, RestoreError};
 use muniment_store::ledger::{Checkpoints, OpenLedger};
 use muniment_store::raft_log::{self, LogReader, LogWriter};
@@ -67,26 +68,37 @@ pub(crate) fn recover<R>(options: &Options<R>) -> Result<Recovered, StartError> 
         raft_log::Options { segment_bytes: options.limits.log_segment_bytes, ..raft_log::Options::default() };
     let (log_writer, log_files, _) = raft_log::open(data_dir.disk(), &data_dir.raft_dir(), log_options)?;
     let tail = LogTail::open(log_files.clone()).map_err(|error| StartError::Replay(error.to_string()))?;
-    let opened = muniment_store::ledger::open(data_dir.disk(), &data_dir.ledger_dir(), &identity)?;
+    let (machine, checkpoints) = open_machine(&data_dir, &options.founding, options.rules.as_ref(), &tail)?;
+    let (log_id, membership) = (machine.position, machine.membership.clone());
+    let data_dir = Arc::new(data_dir);
+    Ok(Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership })
+}
+
+/// Opens the evidence files and brings the state to their sync point.
+pub(crate) fn open_machine(
+    data_dir: &DataDir,
+    founding: &Founding,
+    rules: Option<&Arc<dyn Rules>>,
+    tail: &LogTail,
+) -> Result<(Machine, Checkpoints), StartError> {
+    let opened = muniment_store::ledger::open(data_dir.disk(), &data_dir.ledger_dir(), data_dir.identity())?;
     let OpenLedger { writer, view, checkpoints, world } = opened;
     let ledger = match &world {
-        Some(dumped) => Ledger::restore(&options.founding, &dumped.world)?,
-        None => Ledger::found(&options.founding),
+        Some(dumped) => Ledger::restore(founding, &dumped.world)?,
+        None => Ledger::found(founding),
     };
-    let ledger = match &options.rules {
+    let ledger = match rules {
         Some(rules) => ledger.judged_by(Arc::clone(rules)),
         None => ledger,
     };
     let dumped_at = world.map(|dumped| dumped.about.position.log_index);
     let (log_id, membership) = decode_raft_state(&view.sync_point().membership)?;
-    let mut machine = Machine::new(ledger, writer, view, None, membership.clone());
+    let mut machine = Machine::new(ledger, writer, view, None, membership);
     if let Some(log_id) = log_id {
-        replay(&mut machine, &tail, dumped_at, log_id)?;
+        replay(&mut machine, tail, dumped_at, log_id)?;
         machine.position = Some(log_id);
-        machine.membership = membership.clone();
     }
-    let data_dir = Arc::new(data_dir);
-    Ok(Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership })
+    Ok((machine, checkpoints))
 }
 
 fn identity<R>(options: &Options<R>) -> Result<Identity, StartError> {

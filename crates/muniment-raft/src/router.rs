@@ -13,7 +13,7 @@ use crate::lifecycle::Lifecycle;
 use crate::node::RaftOf;
 use crate::options::Timings;
 use crate::peer_messages::{decode_submit_answer, encode_submit};
-use crate::proposer::{PartResult, Proposal, ProposalContent};
+use crate::proposer::{PartResult, Proposal};
 use crate::submission::{Refusal, SignedPart, SubmitError};
 use crate::transport::{Lane, Transport};
 
@@ -90,9 +90,7 @@ impl<R: Environment> Router<R> {
     async fn deliver_once(&self, part: &SignedPart) -> PartResult {
         match self.leader() {
             None => Err(Refusal::NotLeader { leader: None }.into()),
-            Some(leader) if leader == self.me => {
-                self.propose(self.me, ProposalContent::Admission(part.clone())).await
-            }
+            Some(leader) if leader == self.me => self.propose(self.me, part.clone()).await,
             Some(leader) => {
                 let call = self.transport.call(leader, Lane::Bulk, encode_submit(part));
                 let answer = R::Runtime::timeout(self.timings.peer_call * 5, call).await;
@@ -106,9 +104,9 @@ impl<R: Environment> Router<R> {
     }
 
     /// Proposes on this node, which answers NOT_LEADER if it does not lead.
-    pub(crate) async fn propose(&self, from: NodeId, content: ProposalContent) -> PartResult {
+    pub(crate) async fn propose(&self, from: NodeId, part: SignedPart) -> PartResult {
         let (done, result) = oneshot::channel();
-        let proposal = Proposal { from, content, done };
+        let proposal = Proposal { from, part, done };
         let stopped = || Refusal::NotRunning(self.lifecycle.state().to_string());
         self.proposals.send(proposal).map_err(|_| stopped())?;
         let unknown = |_| SubmitError::OutcomeUnknown("the node stopped before it answered".to_owned());

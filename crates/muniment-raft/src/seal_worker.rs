@@ -28,6 +28,8 @@ pub(crate) enum SealTask {
     Lines(SignedBody, Option<oneshot::Sender<SignedBody>>),
     /// What is not cosigned yet is sent again.
     Tick,
+    /// The evidence files are others now.
+    Reopened(Checkpoints),
 }
 
 /// Forms, signs and collects, on a worker of its own: signing waits for the log, never apply for signing.
@@ -65,6 +67,7 @@ impl<R: Environment> SealWorker<R> {
                     SealTask::Mark(mark) => newest_mark = Some(mark),
                     SealTask::Lines(signed, answer) => self.take_and_answer(&signed, answer),
                     SealTask::Tick => self.send_again(),
+                    SealTask::Reopened(checkpoints) => self.checkpoints = checkpoints,
                 }
                 next = self.tasks.try_recv().ok();
             }

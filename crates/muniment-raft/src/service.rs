@@ -17,7 +17,6 @@ use crate::machine::prefix;
 use crate::node::Core;
 use crate::notary::root_at;
 use crate::peer_messages::{self as peer, Kind};
-use crate::proposer::ProposalContent;
 use crate::raft_messages as raft;
 use crate::seal_worker::SealTask;
 use crate::transport::PeerService;
@@ -46,7 +45,6 @@ impl<R: Environment> Service<R> {
                 let index = core.read_log_index_as_leader().await.flatten();
                 Ok(index.map(|index| Bytes::copy_from_slice(&index.0.to_be_bytes())))
             }
-            Ok(Kind::DerivedSignature | Kind::Snapshot | Kind::ReadFile) => Ok(None),
             Err(error) => Err(error),
         };
         answered.unwrap_or_else(|error| {
@@ -102,7 +100,7 @@ impl<R: Environment> Service<R> {
     ) -> Result<Option<Bytes>, CodecError> {
         let part = peer::read_submit(reader, message)?;
         let result = match core.admit(part.bytes.len()) {
-            Ok(_waiting) => core.router.propose(from, ProposalContent::Admission(part)).await,
+            Ok(_waiting) => core.router.propose(from, part).await,
             Err(refusal) => Err(refusal.into()),
         };
         Ok(Some(peer::encode_submit_answer(&result)))

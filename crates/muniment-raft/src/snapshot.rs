@@ -1,28 +1,28 @@
-//! What openraft calls a snapshot: this node's sync point, and how a peer's is fetched.
+//! What openraft calls a snapshot: a node's sync point.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use muniment_core::{Hash, TreeSize};
+use muniment_store::disk::Disk;
 use muniment_store::ledger::SyncPoint;
 use openraft::impls::EmptyNode;
 
 use crate::codec::{self, CodecError};
-use crate::raft_messages::RaftSnapshotMeta;
 use crate::type_config::{RaftLeader, RaftLogId, RaftStoredMembership};
 
+/// What a snapshot covers.
+pub(crate) type RaftSnapshotMeta = openraft::storage::SnapshotMeta<RaftLeader, u64, EmptyNode>;
 /// A snapshot in openraft's sense.
 pub(crate) type RaftSnapshot = openraft::storage::Snapshot<RaftLeader, u64, EmptyNode, SnapshotData>;
 
-/// The files of a sync point. They stay where they are; a peer asks for them by name.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SnapshotData {
-    manifest: Vec<u8>,
-}
-
-impl SnapshotData {
-    /// Names, lengths and digests of the files; empty for a sync point of this node that nobody has asked for.
-    pub(crate) fn manifest(&self) -> &[u8] {
-        &self.manifest
-    }
+/// The files of a sync point, where they lie. Installing them reads and checks every byte first.
+#[derive(Clone, Debug)]
+pub struct SnapshotData {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) ledger_dir: PathBuf,
+    /// Leaves and root of the sync point: what is installed must be just that.
+    pub(crate) expected: (TreeSize, Hash),
 }
 
 /// What Raft wants back with a sync point: its log id in full, and the membership as of then.
@@ -44,24 +44,36 @@ pub(crate) fn decode_raft_state(
 }
 
 /// The newest sync point as openraft sees it. Cheap to clone.
-#[derive(Clone, Default)]
-pub(crate) struct CurrentSnapshot(Arc<Mutex<Option<RaftSnapshotMeta>>>);
+#[derive(Clone)]
+pub(crate) struct CurrentSnapshot {
+    disk: Arc<dyn Disk>,
+    ledger_dir: PathBuf,
+    newest: Arc<Mutex<Option<RaftSnapshot>>>,
+}
 
 impl CurrentSnapshot {
+    /// None yet, of the files in `ledger_dir`.
+    pub(crate) fn new(disk: Arc<dyn Disk>, ledger_dir: PathBuf) -> Self {
+        Self { disk, ledger_dir, newest: Arc::default() }
+    }
+
     /// Takes over a sync point that is durable.
     pub(crate) fn set(&self, point: &SyncPoint) -> Result<(), CodecError> {
         let (last_log_id, last_membership) = decode_raft_state(&point.membership)?;
-        let meta = last_log_id.is_some().then_some(RaftSnapshotMeta { last_log_id, last_membership });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = meta;
+        let newest = last_log_id.is_some().then(|| RaftSnapshot {
+            meta: RaftSnapshotMeta { last_log_id, last_membership },
+            snapshot: SnapshotData {
+                disk: Arc::clone(&self.disk),
+                ledger_dir: self.ledger_dir.clone(),
+                expected: (point.size, point.root),
+            },
+        });
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = newest;
         Ok(())
     }
 
-    pub(crate) fn meta(&self) -> Option<RaftSnapshotMeta> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
+    /// The newest sync point.
     pub(crate) fn snapshot(&self) -> Option<RaftSnapshot> {
-        let meta = self.meta()?;
-        Some(RaftSnapshot { meta, snapshot: SnapshotData::default() })
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -13,8 +13,7 @@ use crate::apply_worker::{ApplyCommand, CommittedEntry, Content, ToVerify};
 use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
 use crate::published::Published;
-use crate::raft_messages::RaftSnapshotMeta;
-use crate::snapshot::{CurrentSnapshot, RaftSnapshot, SnapshotData};
+use crate::snapshot::{CurrentSnapshot, RaftSnapshot, RaftSnapshotMeta, SnapshotData};
 use crate::type_config::{RaftLogId, RaftPayload, RaftStoredMembership, TypeConfig};
 
 /// Bytes handed over and not yet applied, above which openraft's state-machine task waits. openraft itself goes on:
@@ -22,7 +21,7 @@ use crate::type_config::{RaftLogId, RaftPayload, RaftStoredMembership, TypeConfi
 const HANDED_OVER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Hands entries to the verify stage and the apply worker.
-pub(crate) struct StateMachine<Rt: AsyncRuntime> {
+pub struct StateMachine<Rt: AsyncRuntime> {
     pub(crate) commands: mpsc::UnboundedSender<ApplyCommand<Rt>>,
     /// One queue for each verify worker, used in turn.
     pub(crate) verifiers: Vec<mpsc::UnboundedSender<ToVerify>>,
@@ -37,7 +36,7 @@ pub(crate) struct StateMachine<Rt: AsyncRuntime> {
 }
 
 /// Answers the newest sync point; asked to, makes one first.
-pub(crate) struct SnapshotBuilder<Rt: AsyncRuntime> {
+pub struct SnapshotBuilder<Rt: AsyncRuntime> {
     current: CurrentSnapshot,
     make: Option<mpsc::UnboundedSender<ApplyCommand<Rt>>>,
 }
@@ -102,7 +101,7 @@ impl<Rt: AsyncRuntime> RaftStateMachine<TypeConfig<Rt>> for StateMachine<Rt> {
 
     async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<SnapshotBuilder<Rt>> {
         let make = force.then(|| self.commands.clone());
-        (force || self.current.meta().is_some())
+        (force || self.current.snapshot().is_some())
             .then(|| SnapshotBuilder { current: self.current.clone(), make })
     }
 
@@ -110,7 +109,14 @@ impl<Rt: AsyncRuntime> RaftStateMachine<TypeConfig<Rt>> for StateMachine<Rt> {
         SnapshotBuilder { current: self.current.clone(), make: Some(self.commands.clone()) }
     }
 
-    async fn install_snapshot(&mut self, meta: &RaftSnapshotMeta, _: SnapshotData) -> Result<(), io::Error> {
+    async fn install_snapshot(
+        &mut self,
+        meta: &RaftSnapshotMeta,
+        snapshot: SnapshotData,
+    ) -> Result<(), io::Error> {
+        let (done, installed) = oneshot::channel();
+        self.commands.send(ApplyCommand::Install(snapshot, done)).map_err(|_| self.ended())?;
+        installed.await.map_err(|_| self.ended())?.map_err(io::Error::other)?;
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         Ok(())

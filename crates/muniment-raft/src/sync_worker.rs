@@ -14,9 +14,11 @@ use crate::snapshot::CurrentSnapshot;
 pub(crate) enum SyncTask {
     /// Flushes what was written, so that dirty pages don't pile up.
     Background(BackgroundSync),
+    /// Tells when everything before it is done.
+    Barrier(oneshot::Sender<()>),
     /// Makes a sync point.
     Point {
-        job: SyncPointJob,
+        job: Box<SyncPointJob>,
         /// Told when it is durable.
         done: Option<oneshot::Sender<Result<(), StorageError>>>,
     },
@@ -38,8 +40,13 @@ impl SyncWorker {
         while let Some(task) = self.lifecycle.next(&mut self.tasks).await {
             let result = match task {
                 SyncTask::Background(job) => job.run(),
+                SyncTask::Barrier(done) => {
+                    // A caller that went away has nobody to tell.
+                    done.send(()).ok();
+                    Ok(())
+                }
                 SyncTask::Point { job, done } => {
-                    let result = self.make(job).await;
+                    let result = self.make(*job).await;
                     if let Some(done) = done {
                         // A caller that went away has nobody to tell.
                         drop(done.send(result.clone()));

@@ -13,7 +13,7 @@ use openraft::{AsyncRuntime, LogId, Membership, RaftTypeConfig, StoredMembership
 use crate::outcome::EntryOutcome;
 
 /// The type configuration over the runtime `Rt`.
-pub(crate) struct TypeConfig<Rt>(PhantomData<fn() -> Rt>);
+pub struct TypeConfig<Rt>(PhantomData<fn() -> Rt>);
 
 /// A leader: Raft term, then node id.
 pub(crate) type RaftLeader = LeaderId<u64, u64>;
@@ -32,11 +32,11 @@ pub(crate) type RaftEntry = Entry<RaftLeader, RaftPayload>;
 
 /// Bytes of one batch, as proposed: shared, never copied between queue, log cache and network.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct EntryData(pub(crate) Bytes);
+pub struct EntryData(pub(crate) Bytes);
 
 /// What `apply` answers to the proposer; empty for blank and membership entries.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EntryAnswer(pub(crate) Option<Arc<EntryOutcome>>);
+pub struct EntryAnswer(pub(crate) Option<Arc<EntryOutcome>>);
 
 impl fmt::Debug for EntryData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

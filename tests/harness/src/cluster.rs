@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muniment_core::founding::Founding;
 use muniment_core::{NodeId, Suite};
@@ -54,7 +54,28 @@ pub struct Cluster<R: Environment> {
     environment: R,
     founding: Founding,
     network: MemoryNetwork<R>,
-    nodes: BTreeMap<NodeId, Handle<R>>,
+    nodes: Directory<R>,
+}
+
+/// Which nodes run, for clients that outlive a node. Cheap to clone.
+pub struct Directory<R: Environment>(Arc<Mutex<BTreeMap<NodeId, Handle<R>>>>);
+
+impl<R: Environment> Clone for Directory<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R: Environment> Directory<R> {
+    /// A node, if it runs.
+    #[must_use]
+    pub fn get(&self, id: NodeId) -> Option<Handle<R>> {
+        self.lock().get(&id).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Handle<R>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<R: Environment> Cluster<R> {
@@ -63,7 +84,12 @@ impl<R: Environment> Cluster<R> {
     pub fn new(environment: R, options: ClusterOptions) -> Self {
         let founding = ledger::founding(options.suite, options.nodes);
         let network = MemoryNetwork::new(Arc::clone(&options.links));
-        Self { options, environment, founding, network, nodes: BTreeMap::new() }
+        Self { options, environment, founding, network, nodes: Directory(Arc::default()) }
+    }
+
+    /// The machine of the nodes that start from now on.
+    pub fn set_environment(&mut self, environment: R) {
+        self.environment = environment;
     }
 
     /// The founding file.
@@ -107,14 +133,14 @@ impl<R: Environment> Cluster<R> {
         };
         let handle = Node::start(options).await?;
         self.network.attach(id, handle.service());
-        self.nodes.insert(id, handle.clone());
+        self.nodes.lock().insert(id, handle.clone());
         Ok(handle)
     }
 
     /// Takes a node off the network and forgets it; it is the caller's to stop it.
     pub fn remove(&mut self, id: NodeId) -> Option<Handle<R>> {
         self.network.detach(id);
-        self.nodes.remove(&id)
+        self.nodes.lock().remove(&id)
     }
 
     /// A running node.
@@ -122,12 +148,25 @@ impl<R: Environment> Cluster<R> {
     /// # Panics
     /// If it does not run.
     #[must_use]
-    pub fn node(&self, id: u64) -> &Handle<R> {
-        &self.nodes[&NodeId(id)]
+    pub fn node(&self, id: u64) -> Handle<R> {
+        self.get(NodeId(id)).expect("the node runs")
+    }
+
+    /// A node, if it runs.
+    #[must_use]
+    pub fn get(&self, id: NodeId) -> Option<Handle<R>> {
+        self.nodes.get(id)
     }
 
     /// The running nodes.
-    pub fn running(&self) -> impl Iterator<Item = &Handle<R>> {
-        self.nodes.values()
+    #[must_use]
+    pub fn running(&self) -> Vec<Handle<R>> {
+        self.nodes.lock().values().cloned().collect()
+    }
+
+    /// Which nodes run, kept up to date.
+    #[must_use]
+    pub fn directory(&self) -> Directory<R> {
+        self.nodes.clone()
     }
 }
