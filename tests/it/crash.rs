@@ -4,11 +4,12 @@
 //! entries, evidence appended entry by entry, checkpoints, sync points with and without a world dump. After the crash
 //! the directory is checked, opened, replayed from the node's own log, and held against what was acknowledged before.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::disk::{Fault, Lie, SimDisk};
+use harness::disk::{Fault, Lie, Operation, SimDisk};
 use harness::made_up::{self, MadeUpEntry, ORIGIN};
 use harness::random::Random;
 use muniment_core::{
@@ -25,7 +26,7 @@ const DATA: &str = "/data";
 /// Entries of the script.
 const ENTRIES: u32 = 28;
 /// Small, so that the log rolls and recycles.
-const OPTIONS: Options = Options { segment_bytes: 64 * 1024, spare_segments: 1 };
+const OPTIONS: Options = Options { segment_bytes: 20 * 1024, spare_segments: 1 };
 
 fn identity() -> Identity {
     Identity {
@@ -280,6 +281,30 @@ fn nothing_acknowledged_is_lost_at_any_crash_point() {
     let (points, lost, panics) = crash_everywhere(Lie::None, 4);
     println!("{points} crash points, {} acknowledged lost, {panics} panics", lost.len());
     assert!(lost.is_empty() && panics == 0, "{panics} panics; {:#?}", &lost[..lost.len().min(10)]);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_an_operation_fails() {
+    let entries = entries();
+    let whole = SimDisk::new();
+    run_script(&whole, &entries);
+    let faults = [
+        (Operation::Name, io::ErrorKind::PermissionDenied),
+        (Operation::Write, io::ErrorKind::StorageFull),
+        (Operation::SyncData, io::ErrorKind::Other),
+        (Operation::SyncDir, io::ErrorKind::Other),
+    ];
+    for at in (1..whole.operations()).step_by(5) {
+        for (operation, error) in faults {
+            let disk = SimDisk::new();
+            disk.inject(Fault::Fail { at, operation, error });
+            let known = run_script(&disk, &entries);
+            disk.crash();
+            disk.restart(at);
+            let outcome = recover(&disk, &entries, &known);
+            assert_eq!(outcome, Ok(()), "{operation:?} fails from operation {at} on");
+        }
+    }
 }
 
 #[test]

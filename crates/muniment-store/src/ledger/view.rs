@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use muniment_core::admission::KeptAdmission;
+use muniment_core::admission::{Admission, KeptAdmission};
 use muniment_core::digest::record_digest;
 use muniment_core::tree::HashReader;
 use muniment_core::{Blind, Hash, LeafIndex, LedgerId, Stub, Suite, Tree, TreeSize};
@@ -179,7 +179,14 @@ impl View {
             let (blind, record) = self.record(LeafIndex(index))?;
             digests.insert(u32::from(row.position), record_digest(self.suite, &blind, &record));
         }
-        let record_digests = digests.into_values().collect();
+        let record_digests: Vec<Hash> = digests.into_values().collect();
+        if let KeptAdmission::Admission { admission, .. } = &kept
+            && Admission::root_over(self.suite, record_digests.iter().copied()) != admission.root
+        {
+            let path = self.shared.files.path(LedgerFile::Admissions(segment));
+            let what = "the admission's root does not cover its records";
+            return Err(StorageError::corrupt(&path, u64::from(offset), what));
+        }
         Ok(Some(AdmissionOfLeaf { kept, position: u32::from(address.position), record_digests }))
     }
 

@@ -15,7 +15,7 @@ use crate::segment::SEGMENT_HEADER;
 const GROUP_FRAME: u64 = (FRAME_HEADER + GROUP_PAYLOAD) as u64;
 
 /// Most bytes of a vote, a committed hint or a log id: they are written again at the start of each segment.
-const STATE_BYTES_MAX: usize = 16 * 1024;
+const STATE_BYTES_MAX: usize = 1024;
 
 /// Writes groups of frames and makes them durable. Not `Clone`: one log has one writer.
 ///
