@@ -1,9 +1,14 @@
 //! Governance: bureaus, documents, rules, members and the epochs that they start.
 
+use std::sync::Arc;
+
+use muniment_core::batch::{BatchHeader, encode_batch};
 use muniment_core::keys::SigningKey;
 use muniment_core::v1;
-use muniment_core::{BureauNumber, Suite, TreeSize};
-use muniment_ledger::{Applied, PartOutcome};
+use muniment_core::{BureauNumber, LogIndex, RaftTerm, RulesVersion, Suite, TreeSize};
+use muniment_ledger::judge::{Candidate, Judgement, Rules};
+use muniment_ledger::rules::V1;
+use muniment_ledger::{Alarm, Applied, EntryPosition, Halt, PartOutcome, World, verify_batch};
 
 use crate::fixture::*;
 
@@ -261,4 +266,40 @@ fn rules_are_raised_one_by_one_when_every_member_knows_them() {
     ];
     check(&mut scene, steps);
     assert_eq!(scene.ledger.world().head().rules.0, 2);
+    // This build does not know version 2: it halts before the next entry, whatever that names.
+    let batch =
+        verify_batch(&scene.ledger.context(), encode_batch(&scene.header(), &[] as &[Vec<u8>]).into());
+    let log_index = LogIndex(scene.log_index + 1);
+    let halted = scene.ledger.apply(EntryPosition { log_index, raft_term: RaftTerm(1) }, &batch);
+    let (needed, known) = (RulesVersion(2), RulesVersion(1));
+    assert_eq!(halted, Err(Halt::UnknownRules { log_index, needed, known }));
+}
+
+/// Rules of a later build.
+#[derive(Debug)]
+struct Later;
+
+impl Rules for Later {
+    fn version(&self) -> RulesVersion {
+        RulesVersion(2)
+    }
+
+    fn judge(&self, world: &World, candidate: &Candidate<'_>) -> Judgement {
+        V1.judge(world, candidate)
+    }
+}
+
+#[test]
+fn the_rules_in_force_judge_whatever_the_leader_names() {
+    let mut scene = Scene::new(Suite::Blake3);
+    scene.ledger = scene.ledger.judged_by(Arc::new(Later));
+    let records = [scene.record(BOZHOU, access("a", None))];
+    let id = scene.id();
+    let part = scene.part(&admission_key(BOZHOU), &[(id, &records)]);
+    let header = BatchHeader { rules: RulesVersion(2), ..scene.header() };
+    let applied = scene.apply_bytes(encode_batch(&header, &[part]));
+    let alarm =
+        Alarm::RulesDiffer { log_index: LogIndex(1), named: RulesVersion(2), in_force: RulesVersion(1) };
+    assert_eq!(applied.alarms, [alarm]);
+    assert_eq!(applied.leaves[0].stub.rules, RulesVersion(1));
 }
