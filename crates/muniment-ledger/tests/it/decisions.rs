@@ -1,20 +1,9 @@
 //! Decisions: refused when the ledger's state makes them impossible, appended else.
 
-use muniment_core::keys::SigningKey;
-use muniment_core::v1::{self, Period};
+use muniment_core::v1;
 use muniment_core::{LeafIndex, Suite};
-use muniment_ledger::PartOutcome;
 
 use crate::fixture::*;
-
-/// Submits each body in turn and compares how it ended.
-fn check(scene: &mut Scene, steps: Vec<(&str, u32, BodyOf, &str)>) {
-    for (name, bureau, body, expected) in steps {
-        let record = scene.record(bureau, body);
-        let outcome = scene.submit(bureau, &[record]).remove(0);
-        assert_eq!(told(&outcome), expected, "{name}");
-    }
-}
 
 fn leaf(index: u64) -> Option<v1::Leaf> {
     at(LeafIndex(index))
@@ -29,7 +18,7 @@ fn the_catalogue_changes_version_by_version_and_by_its_publisher_alone() {
     };
     let withdrawal = || v1::CatalogueWithdrawn { data_set: DATA_SET.to_owned(), reason: String::new() };
     let second = v1::CataloguePublished { version: 2, ..published(DATA_SET) };
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         (
             "update of the unknown",
             HEFEI,
@@ -111,7 +100,7 @@ fn an_application_is_decided_once() {
         |application| v1::ApplicationWithdrawn { application: leaf(application), reason: String::new() };
     let other_grantee = v1::AuthorisationGranted { grantee: "org:other".to_owned(), ..granted(first) };
     let refused = "DECISION_REFUSED authorisation_granted.application";
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         (
             "unknown data set",
             BOZHOU,
@@ -169,7 +158,7 @@ fn only_the_provider_of_every_data_set_grants() {
     scene.append(WUHU, entry);
     let by_consumer = v1::AuthorisationGranted { grantor: CONSUMER.to_owned(), ..grant(&[DATA_SET], 0, 0) };
     let refused = "DECISION_REFUSED authorisation_granted.grantor";
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         ("unknown data set", HEFEI, grant(&["dataset:unknown"], 0, 0).into(), refused),
         ("another grantor", HEFEI, by_consumer.into(), refused),
         ("one data set of another", HEFEI, grant(&[foreign, DATA_SET], 0, 0).into(), refused),
@@ -216,7 +205,7 @@ fn an_authorisation_changes_only_as_its_life_cycle_allows() {
     };
     let no_resume = "DECISION_REFUSED authorisation_resumed.authorisation";
     let no_suspension = "DECISION_REFUSED authorisation_suspended.authorisation";
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         ("suspension of the unknown", HEFEI, suspended(0, START).into(), no_suspension),
         (
             "revocation of the unknown",
@@ -278,197 +267,6 @@ fn an_authorisation_changes_only_as_its_life_cycle_allows() {
         ),
     ];
     check(&mut scene, steps);
-}
-
-#[test]
-fn a_licence_is_changed_by_its_issuer_until_it_is_revoked() {
-    let mut scene = Scene::new(Suite::Blake3);
-    let (licence, issuer) = ("licence:food-1", "org:hefei-market");
-    let valid = Some(Period { from_ms: 1, to_ms: 0 });
-    let issued = || v1::LicenceIssued {
-        licence: licence.to_owned(),
-        r#type: "food".to_owned(),
-        issuer: issuer.to_owned(),
-        holder_tag: vec![1; 32],
-        valid,
-        digest: vec![2; 32],
-        consent_required: true,
-    };
-    let changed = |issuer: &str| v1::LicenceChanged {
-        licence: licence.to_owned(),
-        issuer: issuer.to_owned(),
-        valid,
-        digest: vec![3; 32],
-        consent_required: false,
-    };
-    let suspended = || v1::LicenceSuspended {
-        licence: licence.to_owned(),
-        issuer: issuer.to_owned(),
-        period: valid,
-        reason: String::new(),
-    };
-    let revoked = || v1::LicenceRevoked {
-        licence: licence.to_owned(),
-        issuer: issuer.to_owned(),
-        effective_ms: START,
-        reason: String::new(),
-    };
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
-        ("change of the unknown", HEFEI, changed(issuer).into(), "DECISION_REFUSED licence_changed.licence"),
-        ("issued", HEFEI, issued().into(), "leaf"),
-        ("issued again", HEFEI, issued().into(), "DECISION_REFUSED licence_issued.licence"),
-        ("another issuer", HEFEI, changed("org:other").into(), "DECISION_REFUSED licence_changed.issuer"),
-        ("another bureau", BOZHOU, changed(issuer).into(), "DECISION_REFUSED licence_changed.licence"),
-        ("changed", HEFEI, changed(issuer).into(), "leaf"),
-        ("suspended", HEFEI, suspended().into(), "leaf"),
-        ("revoked", HEFEI, revoked().into(), "leaf"),
-        ("revoked again", HEFEI, revoked().into(), "DECISION_REFUSED licence_revoked.licence"),
-        ("suspended after that", HEFEI, suspended().into(), "DECISION_REFUSED licence_suspended.licence"),
-    ];
-    check(&mut scene, steps);
-}
-
-#[test]
-fn oversight_goes_tier_by_tier_and_ends_once() {
-    let mut scene = Scene::new(Suite::Blake3);
-    let upheld = v1::Result::Upheld.into();
-    let raised = v1::ObjectionRaised {
-        data_set: DATA_SET.to_owned(),
-        provider: PROVIDER.to_owned(),
-        ..v1::ObjectionRaised::default()
-    };
-    let answered = |objection| v1::ObjectionAnswered {
-        objection: leaf(objection),
-        result: upheld,
-        answer: String::new(),
-    };
-    let disputed = |objection| v1::DisputeOpened { objection: leaf(objection), ground: String::new() };
-    let escalated = |dispute, tier| v1::DisputeEscalated { dispute: leaf(dispute), tier };
-    let decided = |dispute, tier| v1::DisputeDecided {
-        dispute: leaf(dispute),
-        tier,
-        result: upheld,
-        decision: String::new(),
-    };
-    let case = |leaves| v1::CaseOpened { leaves, ground: String::new(), due_ms: 0 };
-    let closed = |case| v1::CaseClosed { case: leaf(case), result: upheld, finding: String::new() };
-    let hold = |leaves| v1::LegalHoldSet { leaves, ..v1::LegalHoldSet::default() };
-    let lifted = |hold| v1::LegalHoldLifted { hold: leaf(hold), ground: String::new() };
-    let disclosed =
-        |target| v1::Disclosed { target: leaf(target), holder_tag: vec![1; 32], ..v1::Disclosed::default() };
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
-        ("leaf 0: an objection", BOZHOU, raised.into(), "leaf"),
-        (
-            "a dispute before the answer",
-            BOZHOU,
-            disputed(0).into(),
-            "DECISION_REFUSED dispute_opened.objection",
-        ),
-        ("an answer to nothing", HEFEI, answered(9).into(), "DECISION_REFUSED objection_answered.objection"),
-        ("leaf 1: the answer", HEFEI, answered(0).into(), "leaf"),
-        ("a second answer", HEFEI, answered(0).into(), "DECISION_REFUSED objection_answered.objection"),
-        ("leaf 2: a dispute", BOZHOU, disputed(0).into(), "leaf"),
-        ("up before a decision", BOZHOU, escalated(2, 2).into(), "DECISION_REFUSED dispute_escalated.tier"),
-        ("decided at another tier", WUHU, decided(2, 2).into(), "DECISION_REFUSED dispute_decided.tier"),
-        ("leaf 3: decided", WUHU, decided(2, 1).into(), "leaf"),
-        ("decided again", WUHU, decided(2, 1).into(), "DECISION_REFUSED dispute_decided.tier"),
-        ("up two tiers", BOZHOU, escalated(2, 3).into(), "DECISION_REFUSED dispute_escalated.tier"),
-        ("leaf 4: up one tier", BOZHOU, escalated(2, 2).into(), "leaf"),
-        (
-            "a case over what is not there",
-            WUHU,
-            case(vec![0, 5]).into(),
-            "DECISION_REFUSED case_opened.leaves",
-        ),
-        ("leaf 5: a case", WUHU, case(vec![0, 4]).into(), "leaf"),
-        ("closed by another", HEFEI, closed(5).into(), "DECISION_REFUSED case_closed.case"),
-        ("leaf 6: closed", WUHU, closed(5).into(), "leaf"),
-        ("closed again", WUHU, closed(5).into(), "DECISION_REFUSED case_closed.case"),
-        ("leaf 7: a hold", WUHU, hold(vec![1]).into(), "leaf"),
-        ("a case is no hold", WUHU, lifted(5).into(), "DECISION_REFUSED legal_hold_lifted.hold"),
-        ("leaf 8: lifted", WUHU, lifted(7).into(), "leaf"),
-        ("lifted again", WUHU, lifted(7).into(), "DECISION_REFUSED legal_hold_lifted.hold"),
-        ("disclosing what is not there", HEFEI, disclosed(9).into(), "DECISION_REFUSED disclosed.leaves"),
-        ("leaf 9: disclosed", HEFEI, disclosed(8).into(), "leaf"),
-    ];
-    check(&mut scene, steps);
-}
-
-#[test]
-fn a_bound_key_signs_for_its_bureau_until_its_certificate_ends() {
-    let mut scene = Scene::new(Suite::Blake3);
-    let client = SigningKey::from_seed(&[0xcc; 32]);
-    let bound = |fingerprint: u8| v1::CertificateBound {
-        fingerprint: vec![fingerprint; 32],
-        admission_key: client.public_key().to_bytes().to_vec(),
-        valid: Some(Period { from_ms: START, to_ms: START + 10 * MINUTE }),
-        ..v1::CertificateBound::default()
-    };
-    let revoked = v1::CertificateRevoked {
-        fingerprint: vec![1; 32],
-        effective_ms: START + 5 * MINUTE,
-        reason: String::new(),
-    };
-    let signed = |scene: &mut Scene| {
-        let records = [scene.record(BOZHOU, access("by client", None))];
-        let id = scene.id();
-        let part = scene.part(&client, &[(id, &records)]);
-        let applied = scene.apply(&[part]);
-        match &applied.parts[0] {
-            PartOutcome::Admission(admission) => told(&admission.outcomes[0]),
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(signed(&mut scene), "BAD_SIGNATURE ", "not bound yet");
-    check(&mut scene, vec![("bound", BOZHOU, bound(1).into(), "leaf")]);
-    assert_eq!(signed(&mut scene), "leaf A01");
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
-        ("another's certificate", HEFEI, bound(1).into(), "DECISION_REFUSED certificate_bound.fingerprint"),
-        ("another's key", HEFEI, bound(2).into(), "DECISION_REFUSED certificate_bound.admission_key"),
-        (
-            "another's revocation",
-            HEFEI,
-            revoked.clone().into(),
-            "DECISION_REFUSED certificate_revoked.fingerprint",
-        ),
-        ("revoked", BOZHOU, revoked.clone().into(), "leaf"),
-        ("revoked again", BOZHOU, revoked.into(), "DECISION_REFUSED certificate_revoked.fingerprint"),
-        ("bound again", BOZHOU, bound(1).into(), "DECISION_REFUSED certificate_bound.fingerprint"),
-    ];
-    check(&mut scene, steps);
-    scene.now = START + 5 * MINUTE - 1;
-    assert_eq!(signed(&mut scene), "leaf A01 S03", "not revoked yet");
-    scene.now += 1;
-    assert_eq!(signed(&mut scene), "BAD_SIGNATURE ", "revoked");
-}
-
-#[test]
-fn a_bound_key_signs_within_its_certificates_validity() {
-    let mut scene = Scene::new(Suite::Blake3);
-    let client = SigningKey::from_seed(&[0xcc; 32]);
-    let bound = v1::CertificateBound {
-        fingerprint: vec![1; 32],
-        admission_key: client.public_key().to_bytes().to_vec(),
-        valid: Some(Period { from_ms: START + 1, to_ms: START + MINUTE }),
-        ..v1::CertificateBound::default()
-    };
-    scene.append(BOZHOU, bound);
-    let cases = [
-        (START, "BAD_SIGNATURE "),
-        (START + 1, "leaf A01"),
-        (START + MINUTE - 1, "leaf A01"),
-        (START + MINUTE, "BAD_SIGNATURE "),
-    ];
-    for (now, expected) in cases {
-        scene.now = now;
-        let records = [scene.record(BOZHOU, access(&format!("at {now}"), None))];
-        let id = scene.id();
-        let part = scene.part(&client, &[(id, &records)]);
-        match &scene.apply(&[part]).parts[0] {
-            PartOutcome::Admission(admission) => assert_eq!(told(&admission.outcomes[0]), expected, "{now}"),
-            other => panic!("{other:?}"),
-        }
-    }
 }
 
 #[test]

@@ -201,6 +201,18 @@ impl Scene {
     }
 }
 
+/// A step of a story: its name, who submits what, and how it ends.
+pub(crate) type Told = (&'static str, u32, BodyOf, &'static str);
+
+/// Submits each body in turn and compares how it ended.
+pub(crate) fn check(scene: &mut Scene, steps: Vec<Told>) {
+    for (name, bureau, body, expected) in steps {
+        let record = scene.record(bureau, body);
+        let outcome = scene.submit(bureau, &[record]).remove(0);
+        assert_eq!(told(&outcome), expected, "{name}");
+    }
+}
+
 /// A body of any kind.
 pub(crate) struct BodyOf(pub(crate) Body);
 

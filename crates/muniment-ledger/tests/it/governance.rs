@@ -14,14 +14,6 @@ use crate::fixture::*;
 
 const HUAINAN: u32 = 4;
 
-fn check(scene: &mut Scene, steps: Vec<(&str, u32, BodyOf, &str)>) {
-    for (name, bureau, body, expected) in steps {
-        let record = scene.record(bureau, body);
-        let outcome = scene.submit(bureau, &[record]).remove(0);
-        assert_eq!(told(&outcome), expected, "{name}");
-    }
-}
-
 fn registered(number: u32, code: &str) -> v1::BureauRegistered {
     v1::BureauRegistered {
         number,
@@ -79,7 +71,7 @@ fn bureaus_are_registered_once_and_suspended_ones_only_report_facts() {
     };
     let in_its_name = v1::CataloguePublished { provider: code.to_owned(), ..published("dataset:theirs") };
     let fact: BodyOf = access("a", None).into();
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         ("update of the unknown", HEFEI, update.clone().into(), "DECISION_REFUSED bureau_updated.number"),
         ("registered", HEFEI, registered(HUAINAN, code).into(), "leaf"),
         (
@@ -112,7 +104,7 @@ fn documents_are_adopted_version_by_version() {
     let calendar = |year, version| v1::CalendarAdopted { version, year, days_off: vec![1] };
     let words =
         |name: &str, version| v1::VocabularyAdopted { name: name.to_owned(), version, words: Vec::new() };
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         ("not from 1", HEFEI, policy(2).into(), "DECISION_REFUSED policy_adopted.version"),
         ("version 1", HEFEI, policy(1).into(), "leaf"),
         ("version 1 again", WUHU, policy(1).into(), "DECISION_REFUSED policy_adopted.version"),
@@ -192,7 +184,7 @@ fn impossible_members_are_refused() {
         ..admitted(suite, 9)
     };
     let no_key = v1::MemberAdmitted { cosigning_key: "none".to_owned(), ..admitted(suite, 9) };
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         ("of no bureau", HEFEI, admitted(suite, 9).into(), "DECISION_REFUSED member_admitted.bureau"),
         ("its bureau", HEFEI, registered(HUAINAN, "org:huainan").into(), "leaf"),
         (
@@ -253,7 +245,7 @@ fn rules_are_raised_one_by_one_when_every_member_knows_them() {
     let mut scene = Scene::new(Suite::Blake3);
     let adopted = |rules| v1::RuleSetAdopted { rules };
     let refused = "DECISION_REFUSED rule_set_adopted.rules";
-    let steps: Vec<(&str, u32, BodyOf, &str)> = vec![
+    let steps: Vec<Told> = vec![
         ("two at once", HEFEI, adopted(3).into(), refused),
         ("the same", HEFEI, adopted(1).into(), refused),
         ("known to nobody", HEFEI, adopted(2).into(), refused),

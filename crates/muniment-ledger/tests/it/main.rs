@@ -9,4 +9,5 @@ mod entries;
 mod facts;
 mod fixture;
 mod governance;
+mod oversight;
 mod restore;
