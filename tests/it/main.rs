@@ -8,6 +8,8 @@ mod crash;
 mod detection;
 mod edges;
 #[cfg(test)]
+mod install_crash;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod suite;

@@ -49,9 +49,7 @@ impl DataDir {
     /// [`OpenError`].
     pub fn open(disk: Arc<dyn Disk>, path: &Path, identity: &Identity) -> Result<Self, OpenError> {
         disk.create_dir_all(path).at("create", path)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            disk.sync_dir(parent).at("flush the names of", parent)?;
-        }
+        sync_ancestors(&*disk, path)?;
         let lock_path = path.join("LOCK");
         let lock = match disk.lock(&lock_path) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -102,6 +100,20 @@ impl DataDir {
     pub fn insist_on_room(&self, bytes: u64) -> Result<(), StorageError> {
         insist_on_room(&*self.disk, &self.path, bytes)
     }
+}
+
+/// Makes the name of `path` durable, and those of all directories above: any of them may have been made just now, and
+/// with it all of the node would go.
+fn sync_ancestors(disk: &dyn Disk, path: &Path) -> Result<(), StorageError> {
+    let above = path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty());
+    for dir in above {
+        match disk.sync_dir(dir) {
+            // A directory that this process may not read is none that it made, nor are those above.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            other => other.at("flush the names of", dir)?,
+        }
+    }
+    Ok(())
 }
 
 /// [`DataDir::insist_on_room`] without the directory's lock.
