@@ -147,8 +147,10 @@ fn entries_in_steps(tail: LogTail, range: Range<u64>) -> BoxStream<'static, Resu
             Ok(entries) => {
                 let mut buffered = entries.into_iter();
                 let Some(entry) = buffered.next() else {
+                    // The log ends here, unless it should hold the entry: then it has a hole.
+                    let missing = tail.last().is_some_and(|last| last.index >= range.start);
                     let error = io::Error::other(format!("the log holds no entry {}", range.start));
-                    return Some((Err(error), (tail, range.end..range.end, buffered)));
+                    return missing.then_some((Err(error), (tail, range.end..range.end, buffered)));
                 };
                 let next =
                     buffered.as_slice().last().map_or(entry.log_id.index, |last| last.log_id.index) + 1;

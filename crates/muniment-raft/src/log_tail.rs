@@ -74,6 +74,9 @@ impl LogTail {
 
     pub(crate) fn truncate_after(&self, kept: Option<RaftLogId>) {
         let mut state = self.lock();
+        if state.last.map(|last| last.index) <= kept.map(|kept| kept.index) {
+            return;
+        }
         let end = kept.map_or(0, |log_id| log_id.index + 1);
         while state.entries.back().is_some_and(|entry| entry.log_id.index >= end) {
             let gone = state.entries.pop_back().expect("the loop saw it");
@@ -164,15 +167,22 @@ impl LogTail {
                     return Ok(found);
                 }
             }
-            if found.last().is_none_or(|last| last.log_id.index + 1 < on_disk.end) {
+            if found.last().is_some_and(|last| last.log_id.index + 1 < on_disk.end) {
                 return Ok(found);
             }
         }
         let state = self.lock();
         let first_cached = state.entries.front().map_or(u64::MAX, |entry| entry.log_id.index);
-        let next = found.last().map_or(range.start, |last| last.log_id.index + 1);
+        // A log need not begin where the range does: nothing was ever there, or it was purged.
+        let next = found.last().map_or(range.start.max(on_disk.end), |last| last.log_id.index + 1);
         let skip = usize::try_from(next.saturating_sub(first_cached)).unwrap_or(usize::MAX);
         if next < first_cached {
+            // Written and forgotten since the first look, or there is no more.
+            let more = state.last.is_some_and(|last| next <= last.index) && next < range.end;
+            drop(state);
+            if more {
+                found.extend(self.read(next..range.end, bytes_max.saturating_sub(bytes))?);
+            }
             return Ok(found);
         }
         for entry in state.entries.iter().skip(skip).take_while(|entry| entry.log_id.index < range.end) {

@@ -60,20 +60,25 @@ impl CurrentSnapshot {
     /// Takes over a sync point that is durable.
     pub(crate) fn set(&self, point: &SyncPoint) -> Result<(), CodecError> {
         let (last_log_id, last_membership) = decode_raft_state(&point.membership)?;
-        let newest = last_log_id.is_some().then(|| RaftSnapshot {
+        let newest = RaftSnapshot {
             meta: RaftSnapshotMeta { last_log_id, last_membership },
             snapshot: SnapshotData {
                 disk: Arc::clone(&self.disk),
                 ledger_dir: self.ledger_dir.clone(),
                 expected: (point.size, point.root),
             },
-        });
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = newest;
+        };
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
         Ok(())
     }
 
-    /// The newest sync point.
+    /// The newest sync point; `None` while nothing was applied.
     pub(crate) fn snapshot(&self) -> Option<RaftSnapshot> {
+        self.even_empty().filter(|snapshot| snapshot.meta.last_log_id.is_some())
+    }
+
+    /// The newest sync point, be it that of an empty ledger.
+    pub(crate) fn even_empty(&self) -> Option<RaftSnapshot> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

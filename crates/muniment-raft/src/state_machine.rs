@@ -137,7 +137,7 @@ impl<Rt: AsyncRuntime> RaftSnapshotBuilder<TypeConfig<Rt>> for SnapshotBuilder<R
             commands.send(ApplyCommand::SyncPoint(done)).map_err(|_| ended())?;
             made.await.map_err(|_| ended())?.map_err(io::Error::other)?;
         }
-        let nothing = || io::Error::other("nothing was applied yet");
-        self.current.snapshot().ok_or_else(nothing)
+        let nothing = || io::Error::other("the evidence files are not open");
+        self.current.even_empty().ok_or_else(nothing)
     }
 }
