@@ -188,10 +188,11 @@ fn put_refusal(bytes: &mut Vec<u8>, refusal: &Refusal) {
             bytes.push(3);
             bytes.extend_from_slice(&leader.map_or(0, |leader| leader.0).to_be_bytes());
         }
-        other @ (Refusal::TooLarge { .. }
-        | Refusal::Empty
-        | Refusal::NoQuorum { .. }
-        | Refusal::NotRunning(_)) => {
+        Refusal::NotRunning(why) => {
+            bytes.push(4);
+            put_block(bytes, why.as_bytes());
+        }
+        other @ (Refusal::TooLarge { .. } | Refusal::Empty | Refusal::NoQuorum { .. }) => {
             bytes.push(4);
             put_block(bytes, other.to_string().as_bytes());
         }
@@ -278,6 +279,7 @@ mod tests {
             Refusal::StorageFull { available: 9, reserve: 10 },
             Refusal::NotLeader { leader: Some(NodeId(11)) },
             Refusal::NotLeader { leader: None },
+            Refusal::NotRunning("halted".to_owned()),
         ];
         let failures = refusals.map(|refusal| Err(SubmitError::NotWritten(refusal)));
         let unknown = Err(SubmitError::OutcomeUnknown("lost".to_owned()));
