@@ -13,3 +13,5 @@ mod install_crash;
 mod simulation;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod swarm;

@@ -12,3 +12,4 @@ pub mod made_up;
 pub mod plant;
 pub mod random;
 pub mod simulation;
+pub mod swarm;

@@ -1,0 +1,375 @@
+//! A cluster of real nodes on simulated machines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use muniment_core::{NodeId, Suite};
+use muniment_ledger::judge::Rules;
+use muniment_raft::{
+    Handle, Limits, MemoryNetwork, Node, NodeKeys, NodeState, Notary, Options, OwnState, Role, Status,
+    Timings,
+};
+use openraft::AsyncRuntime as _;
+use openraft_rt_sim::SimRuntime;
+
+use crate::disk::{Fault, SimDisk};
+use crate::random::Random;
+use crate::swarm::bureaus::Bureaus;
+use crate::swarm::history::{Event, History};
+use crate::swarm::links::{MachineTransport, SimLinks};
+use crate::swarm::machine::{Machine, SimEnvironment, lock, now, sleep};
+use crate::swarm::machine_disk::{Flushing, MachineDisk};
+
+/// The node type of the simulation: production's, on another environment.
+pub type SimHandle = Handle<SimEnvironment>;
+
+/// Where each node's directory lies on its own disk.
+const DATA_DIR: &str = "/data";
+
+/// What a cluster is made of.
+#[derive(Clone)]
+pub struct Setup {
+    /// Founding members, each with one voter.
+    pub voters: u32,
+    /// Hash suite.
+    pub suite: Suite,
+    /// Which flushes reach the disks.
+    pub flushing: Flushing,
+    /// The rules of a machine's node, if not this build's own.
+    pub rules: Option<fn(&Arc<Machine>) -> Arc<dyn Rules>>,
+    /// The notary of a node.
+    pub notary: fn(NodeId) -> Arc<dyn Notary>,
+    /// Least delay of a message, one way.
+    pub network_delay: Duration,
+    /// How long a flush of the Raft log takes.
+    pub flush: Duration,
+}
+
+impl Setup {
+    /// An honest cluster on a local network.
+    #[must_use]
+    pub fn honest(voters: u32) -> Self {
+        Self {
+            voters,
+            suite: Suite::Blake3,
+            flushing: Flushing::Honest,
+            rules: None,
+            notary: |_| Arc::new(OwnState),
+            network_delay: Duration::from_micros(250),
+            flush: Duration::from_micros(300),
+        }
+    }
+}
+
+/// The nodes, their machines, and what is noted about them.
+pub struct SimCluster {
+    /// The bureaus and their keys.
+    pub bureaus: Bureaus,
+    /// The network's links.
+    pub links: Arc<SimLinks>,
+    setup: Setup,
+    network: MemoryNetwork<SimEnvironment>,
+    slots: Mutex<BTreeMap<NodeId, Slot>>,
+    history: Mutex<History>,
+    random: Mutex<Random>,
+}
+
+/// One node's place: its disk outlives its machine's lives.
+struct Slot {
+    disk: SimDisk,
+    machine: Arc<Machine>,
+    handle: Option<SimHandle>,
+    is_starting: bool,
+    /// What was last noted about its part in Raft.
+    noted: Option<Event>,
+    is_reported: bool,
+}
+
+impl SimCluster {
+    /// A cluster whose machines are off.
+    #[must_use]
+    pub fn new(setup: Setup, random: &Random) -> Arc<Self> {
+        let bureaus = Bureaus::new(setup.suite, setup.voters);
+        let links = SimLinks::new(random.fork(1), setup.network_delay);
+        let slots = bureaus.nodes().map(|node| (node, Slot::off(node)));
+        Arc::new(Self {
+            network: MemoryNetwork::new(Arc::clone(&links) as Arc<dyn muniment_raft::Links>),
+            slots: Mutex::new(slots.collect()),
+            links,
+            history: Mutex::default(),
+            random: Mutex::new(random.fork(2)),
+            bureaus,
+            setup,
+        })
+    }
+
+    /// Notes an event now.
+    pub fn note(&self, event: Event) {
+        lock(&self.history).note(now(), event);
+    }
+
+    /// What happened so far.
+    pub fn history<T>(&self, read: impl FnOnce(&mut History) -> T) -> T {
+        read(&mut lock(&self.history))
+    }
+
+    /// All nodes, ascending.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.bureaus.nodes().collect()
+    }
+
+    /// A node that is on.
+    #[must_use]
+    pub fn handle(&self, node: NodeId) -> Option<SimHandle> {
+        let slots = lock(&self.slots);
+        let slot = slots.get(&node)?;
+        slot.handle.clone().filter(|_| !slot.machine.is_off())
+    }
+
+    /// A node's machine in its present life.
+    #[must_use]
+    pub fn machine(&self, node: NodeId) -> Arc<Machine> {
+        Arc::clone(&lock(&self.slots).get(&node).expect("a founding node").machine)
+    }
+
+    /// A node's disk.
+    #[must_use]
+    pub fn disk(&self, node: NodeId) -> SimDisk {
+        lock(&self.slots).get(&node).expect("a founding node").disk.clone()
+    }
+
+    /// Where a node's directory lies on its disk.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        Path::new(DATA_DIR)
+    }
+
+    /// Starts every node and begins the ledger. False if that fails, which is noted.
+    pub async fn begin(self: &Arc<Self>) -> bool {
+        for node in self.nodes() {
+            self.start(node).await;
+        }
+        let first = self.nodes().first().copied().and_then(|node| Some((node, self.handle(node)?)));
+        let Some((node, handle)) = first else { return false };
+        if let Err(error) = handle.initialize().await {
+            self.note(Event::Stopped { node, reason: error.to_string() });
+            return false;
+        }
+        true
+    }
+
+    /// Switches a node's machine on, unless it is on.
+    pub async fn start(self: &Arc<Self>, node: NodeId) {
+        let Some((disk, machine)) = self.power_on(node) else { return };
+        let result = Node::start(self.options(node, disk, &machine)).await;
+        let mut slots = lock(&self.slots);
+        let slot = slots.get_mut(&node).expect("a founding node");
+        slot.is_starting = false;
+        match result {
+            Ok(handle) if !machine.is_off() => {
+                self.network.attach(node, handle.service());
+                slot.handle = Some(handle);
+                self.note(Event::Started { node });
+            }
+            // A power cut while it started: whoever brought it about starts the node again.
+            Ok(_) | Err(_) if machine.is_off() => {}
+            Ok(_) => {}
+            Err(error) => self.note(Event::Stopped { node, reason: format!("it does not start: {error}") }),
+        }
+    }
+
+    fn power_on(&self, node: NodeId) -> Option<(SimDisk, Arc<Machine>)> {
+        let seed = lock(&self.random).next();
+        let mut slots = lock(&self.slots);
+        let slot = slots.get_mut(&node)?;
+        if slot.is_starting || !slot.machine.is_off() {
+            return None;
+        }
+        slot.disk.restart(seed);
+        slot.machine = Machine::new(node, self.setup.flush);
+        (slot.is_starting, slot.noted, slot.is_reported) = (true, None, false);
+        Some((slot.disk.clone(), Arc::clone(&slot.machine)))
+    }
+
+    fn options(&self, node: NodeId, disk: SimDisk, machine: &Arc<Machine>) -> Options<SimEnvironment> {
+        let keys = self.bureaus.keys(node);
+        let inner = self.network.endpoint(node);
+        Options {
+            environment: SimEnvironment { machine: Arc::clone(machine) },
+            disk: Arc::new(MachineDisk {
+                machine: Arc::clone(machine),
+                inner: disk,
+                flushing: self.setup.flushing,
+            }),
+            data_dir: PathBuf::from(DATA_DIR),
+            founding: self.bureaus.founding.clone(),
+            node_id: node,
+            incarnation: node.0,
+            keys: NodeKeys {
+                admission: keys.admission.clone(),
+                cosigning: keys.cosigning.clone(),
+                log: keys.log.clone(),
+            },
+            transport: Arc::new(MachineTransport { machine: Arc::clone(machine), inner }),
+            notary: (self.setup.notary)(node),
+            rules: self.setup.rules.map(|rules| rules(machine)),
+            timings: timings(),
+            limits: limits(),
+        }
+    }
+
+    /// Cuts a node's power between two operations. False if it was off.
+    pub fn cut_power(&self, node: NodeId) -> bool {
+        let machine = self.machine(node);
+        let was_on = !machine.is_off();
+        machine.switch_off();
+        self.bury(node);
+        was_on
+    }
+
+    /// Cuts a node's power in its disk operation after `operations` more.
+    pub fn cut_power_after(&self, node: NodeId, operations: u64) {
+        let disk = self.disk(node);
+        disk.inject(Fault::Crash { at: disk.operations() + 1 + operations });
+    }
+
+    /// Takes what is left of a life without power off the network, and lets its tasks end.
+    fn bury(&self, node: NodeId) {
+        let mut slots = lock(&self.slots);
+        let slot = slots.get_mut(&node).expect("a founding node");
+        slot.disk.crash();
+        self.network.detach(node);
+        if let Some(handle) = slot.handle.take() {
+            drop(SimRuntime::spawn(async move { handle.shutdown().await }));
+        }
+    }
+
+    /// Notes what changed in the nodes' parts in Raft, and who stopped without being made to.
+    pub fn observe(&self) {
+        for node in self.nodes() {
+            if self.machine(node).is_off() {
+                self.bury(node);
+                continue;
+            }
+            let Some(handle) = self.handle(node) else { continue };
+            let status = handle.status();
+            self.observe_status(node, &status);
+        }
+    }
+
+    fn observe_status(&self, node: NodeId, status: &Status) {
+        let mut slots = lock(&self.slots);
+        let slot = slots.get_mut(&node).expect("a founding node");
+        if let NodeState::Failed(reason) | NodeState::Halted(reason) = &status.state
+            && !slot.is_reported
+        {
+            slot.is_reported = true;
+            self.note(Event::Stopped { node, reason: reason.clone() });
+        }
+        let role = Event::Role {
+            node,
+            raft_term: status.raft_term.0,
+            // A leader that has just seen a later term is told as one for a moment yet, under a vote that is not its own.
+            leads: status.role == Role::Leader && status.leader == Some(node),
+            committed: status.committed_index.map(|index| index.0),
+        };
+        if slot.noted.as_ref() != Some(&role) {
+            slot.noted = Some(role.clone());
+            self.note(role);
+        }
+    }
+
+    /// Ends every fault: links whole, clocks right, nothing stalled, every machine on.
+    pub async fn heal(self: &Arc<Self>) {
+        self.links.change(|faults| *faults = crate::swarm::links::LinkFaults::default());
+        for node in self.nodes() {
+            let machine = self.machine(node);
+            machine.stall_apply(false);
+            machine.skew_clock(0);
+        }
+        self.observe();
+        for node in self.nodes() {
+            self.start(node).await;
+        }
+        self.note(Event::Healed);
+    }
+
+    /// Waits until all nodes run and have applied the same, to the end of every log.
+    pub async fn converge(&self, within: Duration) -> bool {
+        let deadline = now() + within;
+        loop {
+            self.observe();
+            if self.is_converged() {
+                return true;
+            }
+            if now() >= deadline {
+                return false;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn is_converged(&self) -> bool {
+        let handles: Option<Vec<_>> = self.nodes().into_iter().map(|node| self.handle(node)).collect();
+        let Some(handles) = handles else { return false };
+        let statuses: Vec<Status> = handles.iter().map(SimHandle::status).collect();
+        let positions: BTreeSet<_> = statuses
+            .iter()
+            .flat_map(|status| [status.applied_index, status.last_log_index, status.committed_index])
+            .collect();
+        let leads = statuses.iter().any(|status| status.role == Role::Leader);
+        let run = statuses.iter().all(|status| status.state == NodeState::Running);
+        leads && run && positions.len() == 1
+    }
+
+    /// The node that leads, as far as it knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        let leads =
+            |node: &NodeId| self.handle(*node).is_some_and(|handle| handle.status().role == Role::Leader);
+        self.nodes().into_iter().find(leads)
+    }
+
+    /// Stops every node in order.
+    pub async fn stop(&self) {
+        for node in self.nodes() {
+            if let Some(handle) = self.handle(node) {
+                handle.shutdown().await;
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn off(node: NodeId) -> Self {
+        let machine = Machine::new(node, Duration::ZERO);
+        machine.switch_off();
+        let disk = SimDisk::new();
+        Self { disk, machine, handle: None, is_starting: false, noted: None, is_reported: false }
+    }
+}
+
+/// A local network's times; sync points and dumps often enough that a short run has some.
+fn timings() -> Timings {
+    Timings {
+        submit: Duration::from_secs(5),
+        sync_point: Duration::from_secs(1),
+        world_dump: Duration::from_secs(3),
+        ..Timings::lan()
+    }
+}
+
+/// Small files, since a simulated flush copies them.
+fn limits() -> Limits {
+    const KIB: u64 = 1024;
+    Limits {
+        disk_reserve_bytes: KIB,
+        sync_point_bytes: 256 * KIB,
+        world_dump_bytes: 1024 * KIB,
+        log_segment_bytes: 256 * KIB,
+        ..Limits::default()
+    }
+}
