@@ -31,6 +31,13 @@ pub fn batch_of(entry: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The leader that proposed an entry; node 0, which is none, for bytes that are no entry.
+#[must_use]
+pub fn leader_of(entry: &[u8]) -> NodeId {
+    let node = entry.get(9..).and_then(<[u8]>::first_chunk);
+    NodeId(node.map_or(0, |node| u64::from_be_bytes(*node)))
+}
+
 /// The common evidence files that follow from `log` up to and with index `last`.
 ///
 /// # Errors
