@@ -42,6 +42,7 @@ mod state_machine;
 mod status;
 mod submission;
 mod sync_worker;
+mod tasks;
 mod transport;
 mod type_config;
 

@@ -1,12 +1,11 @@
-//! One member of a ledger: starting it, what its parts share, stopping it.
+//! One member of a ledger: starting it, what its parts share, stopping it. Longer than other files because it is the one
+//! place where every part is joined to the others.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use muniment_core::trust::TrustFile;
 use muniment_core::{LedgerId, NodeId};
 use muniment_ledger::VerifyContext;
@@ -33,7 +32,7 @@ use crate::machine::{Divergence, Machine, verify};
 use crate::network::NetworkFactory;
 use crate::notary::CheckpointContext;
 use crate::options::{Limits, Options, Timings};
-use crate::peer_messages::{Kind, SignedBody, put_signed_body, read_signed_body};
+use crate::peer_messages::SignedBody;
 use crate::proposer::{PartQueue, Proposer, SealPace};
 use crate::published::Published;
 use crate::recovery::{Recovered, StartError, recover};
@@ -43,7 +42,8 @@ use crate::snapshot::CurrentSnapshot;
 use crate::state_machine::StateMachine;
 use crate::submission::Refusal;
 use crate::sync_worker::{SyncTask, SyncWorker};
-use crate::transport::{Lane, Transport};
+use crate::tasks;
+use crate::transport::Transport;
 use crate::type_config::TypeConfig;
 
 /// openraft over this crate's types.
@@ -52,8 +52,6 @@ pub(crate) type RaftOf<R> =
 
 /// Workers of the verify stage.
 const VERIFY_WORKERS: usize = 2;
-/// Between two looks at whether a sync point or a lost cosignature is due.
-const TICK: Duration = Duration::from_millis(200);
 
 /// What the parts of one node share.
 pub(crate) struct Core<R: Environment> {
@@ -436,11 +434,11 @@ impl<R: Environment> Parts<R> {
         };
         drop(R::Runtime::spawn(proposer.run()));
         drop(R::Runtime::spawn(admitter.run()));
-        drop(R::Runtime::spawn(gossip(Arc::clone(&core), ends.gossip)));
+        drop(R::Runtime::spawn(tasks::gossip(Arc::clone(&core), ends.gossip)));
         drop(R::Runtime::spawn(divergence::run(Arc::clone(&core), ends.divergences)));
-        drop(R::Runtime::spawn(recovery_end(Arc::clone(&core))));
-        drop(R::Runtime::spawn(ticks(Arc::clone(&core))));
-        drop(R::Runtime::spawn(snapshots(Arc::clone(&core), ends.made)));
+        drop(R::Runtime::spawn(tasks::recovery_end(Arc::clone(&core))));
+        drop(R::Runtime::spawn(tasks::ticks(Arc::clone(&core))));
+        drop(R::Runtime::spawn(tasks::snapshots(Arc::clone(&core), ends.made)));
         core
     }
 }
@@ -466,72 +464,6 @@ fn raft_config(timings: &Timings) -> Result<Config, openraft::ConfigError> {
         ..Config::default()
     };
     config.validate()
-}
-
-/// Sends cosignatures to every other member; what they answer goes back to the seal worker.
-async fn gossip<R: Environment>(core: Arc<Core<R>>, mut outgoing: mpsc::UnboundedReceiver<SignedBody>) {
-    let mut calls = FuturesUnordered::new();
-    loop {
-        let next = std::pin::pin!(core.lifecycle.next(&mut outgoing));
-        let signed = if calls.is_empty() {
-            next.await
-        } else {
-            match futures::future::select(next, calls.next()).await {
-                futures::future::Either::Left((signed, _)) => signed,
-                futures::future::Either::Right(_) => continue,
-            }
-        };
-        let Some(signed) = signed else { return };
-        let mut message = Kind::Cosignature.message();
-        put_signed_body(&mut message, &signed);
-        let message = bytes::Bytes::from(message);
-        for peer in &core.peers {
-            let call = core.transport.call(*peer, Lane::Urgent, message.clone());
-            let (call, seals) = (R::Runtime::timeout(core.timings.peer_call, call), core.seals.clone());
-            calls.push(async move {
-                if let Ok(Ok(answer)) = call.await
-                    && let Ok(signed) = read_signed_body(&mut muniment_core::reader::Reader::new(&answer))
-                    && !signed.body.is_empty()
-                {
-                    // A seal worker that is gone belongs to a node that is over.
-                    drop(seals.send(SealTask::Lines(signed, None)));
-                }
-            });
-        }
-    }
-}
-
-/// The node runs when a leader has confirmed everything that its log held, and all of it is applied.
-async fn recovery_end<R: Environment>(core: Arc<Core<R>>) {
-    if let Ok(metrics) = core.raft.wait_for_recovery(None).await {
-        if let Some(committed) = metrics.last_applied {
-            core.published.wait_applied(muniment_core::LogIndex(committed.index)).await;
-        }
-        core.lifecycle.run();
-    }
-}
-
-/// Wakes what works by time.
-async fn ticks<R: Environment>(core: Arc<Core<R>>) {
-    while !core.lifecycle.is_over() {
-        R::Runtime::sleep(TICK).await;
-        // Workers that are gone belong to a node that is over.
-        drop(core.apply.send(ApplyCommand::Tick));
-        drop(core.seals.send(SealTask::Tick));
-    }
-}
-
-/// After each sync point openraft learns of it, and the log may go behind the world dump.
-async fn snapshots<R: Environment>(core: Arc<Core<R>>, made: Arc<Notify>) {
-    loop {
-        let over = std::pin::pin!(core.lifecycle.over());
-        let made = std::pin::pin!(made.notified());
-        if let futures::future::Either::Right(_) = futures::future::select(made, over).await {
-            return;
-        }
-        // Both fail only when Raft has stopped, which the loop notices next.
-        drop(core.raft.trigger().snapshot().await);
-    }
 }
 
 impl<R: Environment> Core<R> {
