@@ -28,6 +28,9 @@ pub type SimHandle = Handle<SimEnvironment>;
 /// Where each node's directory lies on its own disk.
 const DATA_DIR: &str = "/data";
 
+/// The rules of a machine's node.
+pub type RulesOf = fn(&Arc<Machine>) -> Arc<dyn Rules>;
+
 /// What a cluster is made of.
 #[derive(Clone)]
 pub struct Setup {
@@ -38,7 +41,7 @@ pub struct Setup {
     /// Which flushes reach the disks.
     pub flushing: Flushing,
     /// The rules of a machine's node, if not this build's own.
-    pub rules: Option<fn(&Arc<Machine>) -> Arc<dyn Rules>>,
+    pub rules: Option<RulesOf>,
     /// The notary of a node.
     pub notary: fn(NodeId) -> Arc<dyn Notary>,
     /// Least delay of a message, one way.
@@ -323,14 +326,6 @@ impl SimCluster {
         let leads = statuses.iter().any(|status| status.role == Role::Leader);
         let run = statuses.iter().all(|status| status.state == NodeState::Running);
         leads && run && positions.len() == 1
-    }
-
-    /// The node that leads, as far as it knows.
-    #[must_use]
-    pub fn leader(&self) -> Option<NodeId> {
-        let leads =
-            |node: &NodeId| self.handle(*node).is_some_and(|handle| handle.status().role == Role::Leader);
-        self.nodes().into_iter().find(leads)
     }
 
     /// Stops every node in order.

@@ -18,7 +18,8 @@ pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState
 /// quorum that voted for the higher never votes for the lower again. That is Raft 5.2's one leader a term, with the pair
 /// in the term's place.
 ///
-/// Leaders of one term follow each other by ascending node id; a node's term and commit index never fall, restarts included for the term.
+/// Leaders of one term follow each other by ascending node id; a node's term and commit index never fall, restarts
+/// included for the term.
 fn roles(findings: &mut Findings, history: &History) {
     let mut leaders_of: BTreeMap<u64, BTreeSet<NodeId>> = BTreeMap::new();
     let mut term_of: BTreeMap<NodeId, u64> = BTreeMap::new();
@@ -48,7 +49,7 @@ fn roles(findings: &mut Findings, history: &History) {
                 }
                 *commit = committed.max(*commit);
                 if *leads {
-                    let led = leaders_of.entry(*raft_term).or_insert_with(BTreeSet::new);
+                    let led = leaders_of.entry(*raft_term).or_default();
                     if led.insert(*node) && led.last() != Some(node) {
                         let expected = format!("leaders of term {raft_term} ascend by node id");
                         findings.report(Invariant::I9, expected, format!("{node} after {led:?}"));
