@@ -22,6 +22,8 @@ use muniment_intake::generator::{Options, Traffic};
 use muniment_intake::{Import, Mapping, Rows};
 use muniment_ledger::{EntryPosition, Ledger, Outcome, verify_batch};
 
+use harness::ledger::contact;
+
 const ORIGIN: &str = "test.example/ledger";
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
@@ -38,6 +40,7 @@ impl Driver {
         let keys: Vec<_> = (1..=3).map(|seed| SigningKey::from_seed(&[seed; 32])).collect();
         let founders = keys.iter().zip(1_u32..).map(|(key, number)| {
             let code = format!("b{number}");
+            let contact = contact(&code);
             let seed = [u8::try_from(number).expect("1 to 3") + 10; 32];
             let cosigning = CosigningKey::from_seed(Suite::Blake3, &format!("{ORIGIN}/{code}"), &seed);
             Founder {
@@ -48,6 +51,7 @@ impl Driver {
                 cosigning_key: cosigning.expect("a valid key name").verifier_key().clone(),
                 admission_key: key.public_key().to_bytes(),
                 log_key: None,
+                contact,
             }
         });
         let founding =

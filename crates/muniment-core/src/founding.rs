@@ -1,9 +1,11 @@
 //! The founding file: what a ledger is, written once; its digest is the ledger's id.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use thiserror::Error;
 
+use crate::contact::Contact;
 use crate::keys::PUBLIC_KEY_LENGTH;
 use crate::lines::{LineError, Lines, decimal};
 use crate::members::{MEMBERS_MAX, Member, MemberList, MembersError, quorum};
@@ -11,7 +13,7 @@ use crate::note::{KeyType, VerifierKey};
 use crate::{BureauNumber, LedgerId, NodeId, Suite, TreeSize};
 
 /// Bytes of a founding file, at most.
-const TEXT_BYTES_MAX: usize = 32 * 1024;
+const TEXT_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a region, at most.
 const REGION_BYTES_MAX: usize = 256;
 
@@ -32,6 +34,8 @@ pub struct Founder {
     pub admission_key: [u8; PUBLIC_KEY_LENGTH],
     /// sha256 ledgers only: the key of a note's first line.
     pub log_key: Option<VerifierKey>,
+    /// Where its node is reached, and its bureau's CA.
+    pub contact: Contact,
 }
 
 /// A ledger's beginning (`docs/data-format.md`, "Founding file").
@@ -66,6 +70,14 @@ pub enum FoundingError {
     /// A region is none.
     #[error("founding file: region {0:?} must be visible ASCII, 1 to {REGION_BYTES_MAX} bytes")]
     Region(String),
+    /// A contact can't be one.
+    #[error("founding file: founder {position}: {what}")]
+    Contact {
+        /// Position of the founder, from 1.
+        position: u32,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The cosigning keys are of another suite.
     #[error("founding file: the cosigning keys are not of the type that suite {0} has")]
     KeyType(Suite),
@@ -93,10 +105,27 @@ impl Founding {
                 return Err(FoundingError::Region(region.clone()));
             }
         }
+        self.validate_contacts()?;
         self.members().validate()?;
         let key_type = cosigning_key_type(self.suite);
         if self.founders.iter().any(|founder| founder.cosigning_key.key_type() != key_type) {
             return Err(FoundingError::KeyType(self.suite));
+        }
+        Ok(())
+    }
+
+    /// Two bureaus of one trust domain could speak for each other; two nodes can't share an address.
+    fn validate_contacts(&self) -> Result<(), FoundingError> {
+        let (mut domains, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+        for (founder, position) in self.founders.iter().zip(1_u32..) {
+            let contact = &founder.contact;
+            let fresh = domains.insert(&contact.trust_domain)
+                && addresses.insert(&contact.peer_address)
+                && addresses.insert(&contact.client_address);
+            let shared = (!fresh).then_some("its trust domain or an address is named twice");
+            if let Some(what) = contact.fault().or(shared) {
+                return Err(FoundingError::Contact { position, what });
+            }
         }
         Ok(())
     }
@@ -124,7 +153,7 @@ impl Founding {
                 .words::<7>("number, code, region, node id, cosigning key, admission key, log key or -")?;
             let number = BureauNumber(lines.require(decimal(number), "a bureau number")?);
             let member = Member::from_words(&lines, number, code, words)?;
-            founders.push(Founder::of(member, region));
+            founders.push(Founder::of(member, region, Contact::read(&mut lines)?));
         }
         let founding = Self { origin, suite, founders };
         founding.validate()?;
@@ -163,9 +192,10 @@ pub const fn cosigning_key_type(suite: Suite) -> KeyType {
 }
 
 impl Founder {
-    fn of(member: Member, region: &str) -> Self {
+    fn of(member: Member, region: &str, contact: Contact) -> Self {
         let Member { number, code, node_id, cosigning_key, admission_key, log_key } = member;
-        Self { number, code, region: region.to_owned(), node_id, cosigning_key, admission_key, log_key }
+        let region = region.to_owned();
+        Self { number, code, region, node_id, cosigning_key, admission_key, log_key, contact }
     }
 
     /// The founder's entry in the member list of epoch 0.
@@ -187,7 +217,8 @@ impl fmt::Display for Founding {
         writeln!(f, "{}\n{}\nsuite {}", Self::TITLE, self.origin, self.suite)?;
         self.founders.iter().try_for_each(|founder| {
             let words = founder.member().words();
-            writeln!(f, "{} {} {} {words}", founder.number, founder.code, founder.region)
+            writeln!(f, "{} {} {} {words}", founder.number, founder.code, founder.region)?;
+            writeln!(f, "{}", founder.contact)
         })
     }
 }

@@ -13,6 +13,7 @@ pub mod batch;
 pub mod canonical;
 pub mod checkpoint;
 pub mod conflict;
+pub mod contact;
 pub mod cosignature;
 pub mod derived;
 pub mod digest;

@@ -8,15 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use muniment_core::reader::{Reader, ShapeError};
 use openraft::impls::EmptyNode;
-use openraft::vote::RaftLeaderId as _;
 use thiserror::Error;
 
 use crate::type_config::{
-    EntryData, RaftEntry, RaftLeader, RaftLogId, RaftMembership, RaftPayload, RaftStoredMembership, RaftVote,
+    EntryData, RaftEntry, RaftLogId, RaftLogLeader, RaftMembership, RaftPayload, RaftStoredMembership,
+    RaftVote,
 };
 
 /// Format of an entry, its first byte.
 const ENTRY_FORMAT: u8 = 1;
+/// Bytes of a log id.
+pub(crate) const LOG_ID_LENGTH: usize = 16;
 /// Bit of the content byte: a batch follows.
 const HAS_DATA: u8 = 1;
 /// Bit of the content byte: a membership follows.
@@ -84,15 +86,14 @@ pub(crate) fn read_bool(reader: &mut Reader<'_>, what: &'static str) -> Result<b
     }
 }
 
-/// Raft term u64, node id u64, index u64.
+/// Raft term u64, index u64.
 pub(crate) fn put_log_id(bytes: &mut Vec<u8>, log_id: &RaftLogId) {
     bytes.extend_from_slice(&log_id.leader_id.term.to_be_bytes());
-    bytes.extend_from_slice(&log_id.leader_id.node_id.to_be_bytes());
     bytes.extend_from_slice(&log_id.index.to_be_bytes());
 }
 
 pub(crate) fn read_log_id(reader: &mut Reader<'_>) -> Result<RaftLogId, CodecError> {
-    let leader_id = RaftLeader::new(reader.u64()?, reader.u64()?);
+    let leader_id = RaftLogLeader::new(reader.u64()?);
     Ok(RaftLogId { leader_id, index: reader.u64()? })
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn read_optional_log_id(reader: &mut Reader<'_>) -> Result<Option<Raf
 /// Raft term u64, node id u64, committed u8.
 pub(crate) fn put_vote(bytes: &mut Vec<u8>, vote: &RaftVote) {
     bytes.extend_from_slice(&vote.leader_id.term.to_be_bytes());
-    bytes.extend_from_slice(&vote.leader_id.node_id.to_be_bytes());
+    bytes.extend_from_slice(&vote.leader_id.voted_for.to_be_bytes());
     bytes.push(u8::from(vote.committed));
 }
 
@@ -138,7 +139,7 @@ pub(crate) fn decode_vote(bytes: &[u8]) -> Result<RaftVote, CodecError> {
 
 /// The bytes of a committed or purge frame.
 pub(crate) fn encode_log_id(log_id: &RaftLogId) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(24);
+    let mut bytes = Vec::with_capacity(LOG_ID_LENGTH);
     put_log_id(&mut bytes, log_id);
     bytes
 }
@@ -264,7 +265,7 @@ mod tests {
     use super::*;
 
     fn entries() -> Vec<RaftEntry> {
-        let log_id = RaftLogId { leader_id: RaftLeader::new(7, 2), index: 41 };
+        let log_id = RaftLogId { leader_id: RaftLogLeader::new(7), index: 41 };
         let voters = BTreeSet::from([1, 2, 3]);
         let nodes: BTreeMap<u64, EmptyNode> = (1..=4).map(|id| (id, EmptyNode {})).collect();
         let membership = RaftMembership::new(vec![voters], nodes).expect("each voter has a node");

@@ -9,12 +9,12 @@ use muniment_store::ledger::SyncPoint;
 use openraft::impls::EmptyNode;
 
 use crate::codec::{self, CodecError};
-use crate::type_config::{RaftLeader, RaftLogId, RaftStoredMembership};
+use crate::type_config::{RaftLogId, RaftLogLeader, RaftStoredMembership};
 
 /// What a snapshot covers.
-pub(crate) type RaftSnapshotMeta = openraft::storage::SnapshotMeta<RaftLeader, u64, EmptyNode>;
+pub(crate) type RaftSnapshotMeta = openraft::storage::SnapshotMeta<RaftLogLeader, u64, EmptyNode>;
 /// A snapshot in openraft's sense.
-pub(crate) type RaftSnapshot = openraft::storage::Snapshot<RaftLeader, u64, EmptyNode, SnapshotData>;
+pub(crate) type RaftSnapshot = openraft::storage::Snapshot<RaftLogLeader, u64, EmptyNode, SnapshotData>;
 
 /// The files of a sync point, where they lie. Installing them reads and checks every byte first.
 #[derive(Clone, Debug)]
@@ -36,8 +36,7 @@ pub(crate) fn encode_raft_state(log_id: &RaftLogId, membership: &RaftStoredMembe
 pub(crate) fn decode_raft_state(
     bytes: &[u8],
 ) -> Result<(Option<RaftLogId>, RaftStoredMembership), CodecError> {
-    const LOG_ID: usize = 24;
-    let Some((log_id, membership)) = bytes.split_at_checked(LOG_ID) else {
+    let Some((log_id, membership)) = bytes.split_at_checked(codec::LOG_ID_LENGTH) else {
         return Ok((None, RaftStoredMembership::default()));
     };
     Ok((Some(codec::decode_log_id(log_id)?), codec::decode_stored_membership(membership)?))

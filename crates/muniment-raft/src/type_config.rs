@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use openraft::impls::{BoxedErrorSource, EmptyNode, Entry, EntryPayload, InlineBatch, OneshotResponder};
-use openraft::vote::leader_id_adv::LeaderId;
+use openraft::vote::leader_id_std::{CommittedLeaderId, LeaderId};
 use openraft::{AsyncRuntime, LogId, Membership, RaftTypeConfig, StoredMembership};
 
 use crate::outcome::EntryOutcome;
@@ -15,20 +15,22 @@ use crate::outcome::EntryOutcome;
 /// The type configuration over the runtime `Rt`.
 pub struct TypeConfig<Rt>(PhantomData<fn() -> Rt>);
 
-/// A leader: Raft term, then node id.
+/// Who a node votes for in a term: one leader a term, as Raft 5.2 has it.
 pub(crate) type RaftLeader = LeaderId<u64, u64>;
+/// Whom a quorum voted for: the term alone, since it has one leader.
+pub(crate) type RaftLogLeader = CommittedLeaderId<u64>;
 /// Vote of a node.
 pub(crate) type RaftVote = openraft::Vote<RaftLeader>;
-/// Position of an entry: leader and index.
-pub(crate) type RaftLogId = LogId<RaftLeader>;
+/// Position of an entry: Raft term and index.
+pub(crate) type RaftLogId = LogId<RaftLogLeader>;
 /// Voters and learners.
 pub(crate) type RaftMembership = Membership<u64, EmptyNode>;
 /// Membership with the log id that set it.
-pub(crate) type RaftStoredMembership = StoredMembership<RaftLeader, u64, EmptyNode>;
+pub(crate) type RaftStoredMembership = StoredMembership<RaftLogLeader, u64, EmptyNode>;
 /// What an entry carries.
 pub(crate) type RaftPayload = EntryPayload<EntryData, u64, EmptyNode>;
 /// An entry of the log.
-pub(crate) type RaftEntry = Entry<RaftLeader, RaftPayload>;
+pub(crate) type RaftEntry = Entry<RaftLogLeader, RaftPayload>;
 
 /// Bytes of one batch, as proposed: shared, never copied between queue, log cache and network.
 #[derive(Clone, PartialEq, Eq)]

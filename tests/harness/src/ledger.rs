@@ -1,6 +1,7 @@
 //! Small founded ledgers with keys that follow from numbers, and records for them.
 
 use bytes::Bytes;
+use muniment_core::contact::Contact;
 use muniment_core::cosignature::{CosigningKey, LogKey};
 use muniment_core::founding::{Founder, Founding};
 use muniment_core::keys::SigningKey;
@@ -45,6 +46,18 @@ fn founder(suite: Suite, number: u32) -> Founder {
         cosigning_key: keys.cosigning.verifier_key().clone(),
         admission_key: keys.admission.public_key().to_bytes(),
         log_key: keys.log.map(|key| key.verifier_key().clone()),
+        contact: contact(code(number)),
+    }
+}
+
+/// A contact that nothing connects to: the simulated network knows node ids only.
+#[must_use]
+pub fn contact(code: &str) -> Contact {
+    Contact {
+        trust_domain: format!("{code}.example"),
+        peer_address: format!("{code}.example:7444"),
+        client_address: format!("{code}.example:7443"),
+        ca_certificate: vec![0x30, 0],
     }
 }
 

@@ -1,6 +1,7 @@
 //! A small founded ledger with known keys, for the tests at the crate's boundary.
 
 use muniment_core::checkpoint::{Checkpoint, CheckpointBody};
+use muniment_core::contact::Contact;
 use muniment_core::cosignature::{CosigningKey, LogKey};
 use muniment_core::founding::{Founder, Founding};
 use muniment_core::keys::SigningKey;
@@ -59,6 +60,12 @@ impl Bureau {
             cosigning_key: self.cosigning.verifier_key().clone(),
             admission_key: self.admission.public_key().to_bytes(),
             log_key: (suite == Suite::Sha256).then(|| self.log.verifier_key().clone()),
+            contact: Contact {
+                trust_domain: format!("{}.example", self.code),
+                peer_address: format!("{}.example:7444", self.code),
+                client_address: format!("{}.example:7443", self.code),
+                ca_certificate: vec![0x30, 0],
+            },
         }
     }
 }

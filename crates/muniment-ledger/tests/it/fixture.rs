@@ -2,6 +2,7 @@
 
 use muniment_core::admission::{Admission, Submission};
 use muniment_core::batch::{BatchHeader, SubmittedRecord, encode_admission_part, encode_batch};
+use muniment_core::contact::Contact;
 use muniment_core::cosignature::{CosigningKey, LogKey};
 use muniment_core::digest::record_digest;
 use muniment_core::founding::{Founder, Founding};
@@ -69,6 +70,12 @@ pub(crate) fn founding(suite: Suite) -> Founding {
             cosigning_key,
             admission_key: admission_key(number).public_key().to_bytes(),
             log_key,
+            contact: Contact {
+                trust_domain: format!("{code}.example"),
+                peer_address: format!("{code}.example:7444"),
+                client_address: format!("{code}.example:7443"),
+                ca_certificate: vec![0x30, 0],
+            },
         }
     };
     let founders = vec![

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use muniment_core::contact::Contact;
 use muniment_core::cosignature::{CosigningKey, LogKey};
 use muniment_core::founding::{Founder, Founding};
 use muniment_core::keys::SigningKey;
@@ -46,6 +47,16 @@ impl Bureau {
         BUREAUS[position % BUREAUS.len()]
     }
 
+    /// No connection is made: the demo's members live in one process.
+    fn contact(self) -> Contact {
+        Contact {
+            trust_domain: format!("{}.demo.example", self.code),
+            peer_address: format!("{}.invalid:7444", self.code),
+            client_address: format!("{}.invalid:7443", self.code),
+            ca_certificate: vec![0x30, 0],
+        }
+    }
+
     /// Its member's data directory.
     pub(crate) fn data_dir(self, demo_dir: &Path) -> PathBuf {
         demo_dir.join(self.code)
@@ -75,6 +86,7 @@ pub(crate) fn found(suite: Suite) -> anyhow::Result<(Founding, Vec<Secrets>)> {
             cosigning_key: cosigning.verifier_key().clone(),
             admission_key: admission.public_key().to_bytes(),
             log_key: log.as_ref().map(|key| key.verifier_key().clone()),
+            contact: bureau.contact(),
         });
         secrets.push(Secrets { cosigning, admission, log });
     }

@@ -10,7 +10,7 @@ use muniment_store::{Identity, StorageError, ledger, raft_log};
 
 use crate::swarm::cluster::{SimCluster, SimHandle};
 use crate::swarm::final_state::{FinalLeaf, FinalState, LogEntry, MemberState};
-use crate::swarm::rederive::{common_files, leader_of, rederive};
+use crate::swarm::rederive::{common_files, rederive};
 
 /// What the disks of a cluster hold. Stops the nodes.
 ///
@@ -77,10 +77,7 @@ fn read_log(
     };
     let entries = reader.read(first..LogIndex(last.0 + 1), u64::MAX)?;
     let entry = |entry: raft_log::StoredEntry| {
-        (
-            entry.index.0,
-            LogEntry { raft_term: entry.raft_term.0, leader: leader_of(&entry.bytes), bytes: entry.bytes },
-        )
+        (entry.index.0, LogEntry { raft_term: entry.raft_term.0, bytes: entry.bytes })
     };
     Ok(entries.into_iter().map(entry).collect())
 }

@@ -23,8 +23,6 @@ pub struct FinalLeaf {
 pub struct LogEntry {
     /// Its Raft term.
     pub raft_term: u64,
-    /// Who led when it was proposed; term and leader together name it.
-    pub leader: NodeId,
     /// Its bytes as stored.
     pub bytes: Vec<u8>,
 }
@@ -51,14 +49,6 @@ pub struct FinalState {
     pub members: BTreeMap<NodeId, MemberState>,
     /// The evidence files made anew from the log alone, by path; none if the log could not be applied anew.
     pub derived_anew: Option<BTreeMap<String, Vec<u8>>>,
-}
-
-impl LogEntry {
-    /// Term and leader, which with the index name an entry.
-    #[must_use]
-    pub const fn log_leader(&self) -> (u64, u64) {
-        (self.raft_term, self.leader.0)
-    }
 }
 
 impl FinalLeaf {

@@ -16,9 +16,9 @@ use crate::disk::SimDisk;
 use crate::swarm::final_state::LogEntry;
 use muniment_core::founding::Founding;
 
-/// Bytes of an entry before its content byte: format u8, leader's term u64, leader's node u64, index u64
+/// Bytes of an entry before its content byte: format u8, Raft term u64, index u64
 /// (`docs/data-format.md`, "Raft log").
-const ENTRY_PREFIX: usize = 25;
+const ENTRY_PREFIX: usize = 17;
 /// Content byte of an entry that is a batch.
 const HAS_BATCH: u8 = 1;
 
@@ -29,13 +29,6 @@ pub fn batch_of(entry: &[u8]) -> Option<&[u8]> {
         (&HAS_BATCH, batch) => Some(batch),
         _ => None,
     }
-}
-
-/// The leader that proposed an entry; node 0, which is none, for bytes that are no entry.
-#[must_use]
-pub fn leader_of(entry: &[u8]) -> NodeId {
-    let node = entry.get(9..).and_then(<[u8]>::first_chunk);
-    NodeId(node.map_or(0, |node| u64::from_be_bytes(*node)))
 }
 
 /// The common evidence files that follow from `log` up to and with index `last`.

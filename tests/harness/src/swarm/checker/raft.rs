@@ -1,6 +1,6 @@
 //! I9: Raft's own invariants, as far as they show from outside and on disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use muniment_core::NodeId;
 
@@ -14,14 +14,9 @@ pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState
     logs_match(findings, end);
 }
 
-/// openraft's votes are ordered by (term, node id), so a term may see a second leader, but only one of a higher id: a
-/// quorum that voted for the higher never votes for the lower again. That is Raft 5.2's one leader a term, with the pair
-/// in the term's place.
-///
-/// Leaders of one term follow each other by ascending node id; a node's term and commit index never fall, restarts
-/// included for the term.
+/// One leader a term (Raft 5.2); a node's term and commit index never fall, restarts included for the term.
 fn roles(findings: &mut Findings, history: &History) {
-    let mut leaders_of: BTreeMap<u64, BTreeSet<NodeId>> = BTreeMap::new();
+    let mut leader_of: BTreeMap<u64, NodeId> = BTreeMap::new();
     let mut term_of: BTreeMap<NodeId, u64> = BTreeMap::new();
     let mut commit_of: BTreeMap<NodeId, u64> = BTreeMap::new();
     for (_, event) in &history.events {
@@ -49,10 +44,10 @@ fn roles(findings: &mut Findings, history: &History) {
                 }
                 *commit = committed.max(*commit);
                 if *leads {
-                    let led = leaders_of.entry(*raft_term).or_default();
-                    if led.insert(*node) && led.last() != Some(node) {
-                        let expected = format!("leaders of term {raft_term} ascend by node id");
-                        findings.report(Invariant::I9, expected, format!("{node} after {led:?}"));
+                    let leader = *leader_of.entry(*raft_term).or_insert(*node);
+                    if leader != *node {
+                        let seen = format!("nodes {leader} and {node}");
+                        findings.report(Invariant::I9, format!("one leader in term {raft_term}"), seen);
                     }
                 }
             }
@@ -61,7 +56,7 @@ fn roles(findings: &mut Findings, history: &History) {
     }
 }
 
-/// If two logs hold an entry of one index and leader, the logs are equal up to it (Raft 5.3, log matching).
+/// If two logs hold an entry of one index and term, the logs are equal up to it (Raft 5.3, log matching).
 fn logs_match(findings: &mut Findings, end: &FinalState) {
     let members: Vec<_> = end.members.iter().collect();
     for (position, (a, left)) in members.iter().enumerate() {
@@ -73,7 +68,7 @@ fn logs_match(findings: &mut Findings, end: &FinalState) {
                 .filter_map(|(index, entry)| Some((index, entry, right.log.get(index)?)));
             let mut matching = false;
             for (index, one, other) in shared {
-                matching |= one.log_leader() == other.log_leader();
+                matching |= one.raft_term == other.raft_term;
                 if matching && one != other {
                     let expected = format!("the logs of nodes {a} and {b} match up to a common entry");
                     let terms = (one.raft_term, other.raft_term);
