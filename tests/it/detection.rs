@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use muniment_core::admission::{Admission, Submission};
-use muniment_core::batch::{BatchHeader, SubmittedRecord, encode_admission_part, encode_batch};
+use muniment_core::batch::{BatchHeader, SealMark, SubmittedRecord, encode_admission_part, encode_batch};
 use muniment_core::cosignature::CosigningKey;
 use muniment_core::digest::record_digest;
 use muniment_core::founding::{Founder, Founding};
@@ -79,7 +79,7 @@ impl Driver {
             rules: RulesVersion(1),
             ledger_id: self.founding.ledger_id(),
             proposed_at: NOW,
-            seal: false,
+            seal: SealMark::None,
             applied_size: TreeSize(0),
             root_prefix: [0; 8],
         };

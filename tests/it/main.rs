@@ -5,10 +5,14 @@ mod cluster;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod derived_points;
+#[cfg(test)]
 mod detection;
 mod edges;
 #[cfg(test)]
 mod install_crash;
+#[cfg(test)]
+mod misfits;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

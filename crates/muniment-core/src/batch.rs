@@ -15,6 +15,31 @@ const PART_ADMISSION: u8 = 1;
 /// Part: values derived from the ledger, signed by q bureaus.
 const PART_DERIVED: u8 = 2;
 
+/// What members do at the end of a batch, as the leader marks it in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum SealMark {
+    /// Nothing.
+    #[default]
+    None = 0,
+    /// They sign the tree as it is then.
+    Seal = 1,
+    /// They sign the tree, and derive the values of that size (leaf kind 200): the world digest is that of the state
+    /// after this very batch, so all must derive at the same one.
+    Derive = 2,
+}
+
+impl SealMark {
+    fn read(byte: u8) -> Result<Self, BatchError> {
+        match byte {
+            0 => Ok(Self::None),
+            1 => Ok(Self::Seal),
+            2 => Ok(Self::Derive),
+            other => Err(BatchError::SealMark(other)),
+        }
+    }
+}
+
 /// What precedes the parts of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchHeader {
@@ -24,8 +49,8 @@ pub struct BatchHeader {
     pub ledger_id: LedgerId,
     /// The leader's clock when it proposed.
     pub proposed_at: UnixMillis,
-    /// Whether members sign the tree as it is after this batch.
-    pub seal: bool,
+    /// What members do at the end of this batch.
+    pub seal: SealMark,
     /// Leaves that the leader had applied.
     pub applied_size: TreeSize,
     /// First eight bytes of the leader's root at that size.
@@ -73,8 +98,8 @@ pub enum BatchError {
     /// Another format.
     #[error("batch format {0} is unknown to this build, which knows {FORMAT}")]
     Format(u8),
-    /// The seal mark is neither 0 nor 1.
-    #[error("batch: seal mark {0} is neither 0 nor 1")]
+    /// A seal mark that this build does not know.
+    #[error("batch: seal mark {0} is not 0, 1 or 2")]
     SealMark(u8),
     /// A part of a type that this build does not know.
     #[error("batch part {part} has unknown type {kind}")]
@@ -189,7 +214,7 @@ pub fn encode_batch(header: &BatchHeader, parts: &[impl AsRef<[u8]>]) -> Vec<u8>
     bytes.push(header.rules.0);
     bytes.extend_from_slice(&header.ledger_id.0);
     bytes.extend_from_slice(&header.proposed_at.0.to_be_bytes());
-    bytes.push(u8::from(header.seal));
+    bytes.push(header.seal as u8);
     bytes.extend_from_slice(&header.applied_size.0.to_be_bytes());
     bytes.extend_from_slice(&header.root_prefix);
     bytes.extend_from_slice(&u32::try_from(parts.len()).expect("at most 2,048 parts").to_be_bytes());
@@ -223,11 +248,7 @@ fn read_header(reader: &mut Reader<'_>) -> Result<BatchHeader, BatchError> {
         rules: RulesVersion(reader.u8()?),
         ledger_id: LedgerId(reader.array()?),
         proposed_at: UnixMillis(reader.u64()?),
-        seal: match reader.u8()? {
-            0 => false,
-            1 => true,
-            other => return Err(BatchError::SealMark(other)),
-        },
+        seal: SealMark::read(reader.u8()?)?,
         applied_size: TreeSize(reader.u64()?),
         root_prefix: reader.array()?,
     })
@@ -276,7 +297,7 @@ mod tests {
             rules: RulesVersion(1),
             ledger_id: LedgerId([4; 32]),
             proposed_at: UnixMillis(5),
-            seal: true,
+            seal: SealMark::Derive,
             applied_size: TreeSize(6),
             root_prefix: [7; 8],
         };

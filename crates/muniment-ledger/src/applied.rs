@@ -279,6 +279,8 @@ pub struct Applied {
     pub parts: Vec<PartOutcome>,
     /// Whether members sign the tree as it is now.
     pub seal: bool,
+    /// Whether members derive the values of the state as it is now.
+    pub derive: bool,
     /// Leaves after this batch.
     pub size: TreeSize,
     /// Whether a new epoch of members starts at this size.

@@ -8,7 +8,7 @@ mod derived;
 
 use std::sync::Arc;
 
-use muniment_core::batch::BatchHeader;
+use muniment_core::batch::{BatchHeader, SealMark};
 use muniment_core::{LogIndex, TreeSize};
 
 use crate::Ledger;
@@ -68,6 +68,7 @@ impl<'a> Run<'a> {
             admissions: Vec::new(),
             parts: Vec::new(),
             seal: false,
+            derive: false,
             size: head.size,
             members_changed: false,
             alarms: Vec::new(),
@@ -104,7 +105,8 @@ impl<'a> Run<'a> {
             world.head.rules = rules;
         }
         let crosses = self.applied.size.0 / SEAL_EVERY_LEAVES != size / SEAL_EVERY_LEAVES;
-        self.applied.seal |= header.seal || crosses;
+        self.applied.seal |= header.seal != SealMark::None || crosses;
+        self.applied.derive = header.seal == SealMark::Derive;
         self.applied.size = TreeSize(size);
     }
 }

@@ -350,7 +350,7 @@ mod tests {
             rules: muniment_core::RulesVersion(1),
             ledger_id: context.ledger_id,
             proposed_at: UnixMillis(0),
-            seal: false,
+            seal: muniment_core::batch::SealMark::None,
             applied_size: muniment_core::TreeSize(0),
             root_prefix: [0; 8],
         };

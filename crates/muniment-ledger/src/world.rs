@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use muniment_core::founding::Founding;
 use muniment_core::members::MemberList;
-use muniment_core::{BureauNumber, LogIndex, RaftTerm, RulesVersion, Suite, TreeSize, UnixMillis};
+use muniment_core::{BureauNumber, LeafIndex, LogIndex, RaftTerm, RulesVersion, Suite, TreeSize, UnixMillis};
 
 use self::entities::{AdmissionKey, Bureau, Head, Node};
 use self::exchanges::ExchangeWindow;
@@ -75,6 +75,7 @@ impl World {
             raft_term: RaftTerm(0),
             rules: FOUNDING_RULES,
             derived_size: TreeSize(0),
+            derived_leaf: LeafIndex(0),
         };
         Self {
             suite: founding.suite,

@@ -4,18 +4,18 @@
 //! and heartbeats.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use muniment_core::TreeSize;
 use muniment_core::founding::Founding;
-use muniment_ledger::VerifiedBatch;
+use muniment_core::{LogIndex, TreeSize};
 use muniment_ledger::judge::Rules;
+use muniment_ledger::{VerifiedBatch, WorldView};
 use muniment_store::fsck::check_leaf;
 use muniment_store::ledger::{EntryPosition, SyncPointMeta};
 use muniment_store::manifest::{DirectorySource, Manifest};
-use muniment_store::{DataDir, StorageError, install};
+use muniment_store::{Aborts, DataDir, StorageError, install};
 use openraft::AsyncRuntime;
 use openraft::async_runtime::Instant as _;
 use openraft::storage::ApplyResponder;
@@ -32,9 +32,14 @@ use crate::outcome::EntryOutcome;
 use crate::published::Published;
 use crate::recovery::open_machine;
 use crate::seal_worker::SealTask;
-use crate::snapshot::{CurrentSnapshot, SnapshotData, encode_raft_state};
+use crate::snapshot::{CurrentSnapshot, SnapshotData, SnapshotFiles, encode_raft_state};
 use crate::sync_worker::SyncTask;
 use crate::type_config::{EntryAnswer, RaftLogId, RaftMembership, RaftStoredMembership, TypeConfig};
+
+/// Panics at one entry after which a node stays up without applying it.
+const ABORTS_MAX: u32 = 2;
+/// This build, as `ABORTED` names it.
+pub(crate) const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 /// What the apply worker is told.
 pub(crate) enum ApplyCommand<Rt: AsyncRuntime> {
@@ -80,6 +85,8 @@ pub(crate) struct ApplyOutputs {
     pub(crate) seals: mpsc::UnboundedSender<SealMark>,
     pub(crate) syncs: mpsc::UnboundedSender<SyncTask>,
     pub(crate) divergences: mpsc::UnboundedSender<Divergence>,
+    /// Views to derive values of.
+    pub(crate) derive: mpsc::UnboundedSender<WorldView>,
     /// To the seal worker itself.
     pub(crate) tasks: mpsc::UnboundedSender<SealTask>,
 }
@@ -106,6 +113,10 @@ pub(crate) struct ApplyWorker<R: Environment> {
     pub(crate) limits: Limits,
     pub(crate) clock: LifeClock<R>,
     pub(crate) pace: SyncPace,
+    /// Where applying ended this node's last lives.
+    pub(crate) aborts: Option<Aborts>,
+    /// Record bytes at the newest derived point.
+    pub(crate) point_bytes: u64,
     pub(crate) reopening: Reopening,
 }
 
@@ -166,7 +177,7 @@ impl<R: Environment> ApplyWorker<R> {
             let done = match command {
                 ApplyCommand::Entry(entry) => self.apply_guarded(entry).await,
                 ApplyCommand::Tick => self.sync_if_due(),
-                ApplyCommand::SyncPoint(done) => self.sync(true, Some(done)),
+                ApplyCommand::SyncPoint(done) => self.sync(Dump::Write, Some(done)),
                 ApplyCommand::Install(data, done) => {
                     let result = self.install(&data).await;
                     if let Err(error) = &result {
@@ -179,7 +190,7 @@ impl<R: Environment> ApplyWorker<R> {
             };
             match done {
                 Ok(()) => {}
-                Err(ApplyError::Halt(halt)) => {
+                Err(halt @ (ApplyError::Halt(_) | ApplyError::Aborted(_))) => {
                     self.lifecycle.halt(halt.to_string());
                     return;
                 }
@@ -212,14 +223,15 @@ impl<R: Environment> ApplyWorker<R> {
                 Some((bytes, verified))
             }
         };
+        let index = LogIndex(log_id.index);
+        let ended_twice = |aborts: &&Aborts| aborts.log_index == index && aborts.count >= ABORTS_MAX;
+        if let Some(aborts) = self.aborts.as_ref().filter(ended_twice) {
+            return Err(ApplyError::Aborted(aborts.clone()));
+        }
         // The rules have their own guard; whatever else panics must not leave a half-applied state in service.
         let applied = catch_unwind(AssertUnwindSafe(|| self.apply(log_id, batch)));
         let outcome = applied.unwrap_or_else(|panic| {
-            self.lifecycle.fail(format!(
-                "apply panicked at log index {}: {}",
-                log_id.index,
-                message(&*panic)
-            ));
+            self.abort(index, &message(&*panic));
             Ok(None)
         })?;
         if let Some(responder) = responder
@@ -228,6 +240,14 @@ impl<R: Environment> ApplyWorker<R> {
             responder.send(EntryAnswer(outcome.map(Arc::new)));
         }
         self.sync_if_due()
+    }
+
+    /// A panic outside the rules: the node ends, and remembers where.
+    fn abort(&self, index: LogIndex, message: &str) {
+        if let Err(error) = self.reopening.data_dir.note_abort(index, BUILD) {
+            self.lifecycle.alarm(format!("note that applying log index {index} panicked: {error}"));
+        }
+        self.lifecycle.fail(format!("apply panicked at log index {index}: {message}"));
     }
 
     fn apply(
@@ -259,11 +279,16 @@ impl<R: Environment> ApplyWorker<R> {
             self.gauges.mark_unsigned(at_ms);
             self.outputs.seals.send(SealMark { size: applied.size, at_ms }).ok();
         }
+        if applied.derive {
+            self.derive()?;
+        }
+        self.gauges
+            .set_since_point_bytes(self.machine.writer.record_bytes().saturating_sub(self.point_bytes));
         if let Some(job) = background_sync {
             drop(self.outputs.syncs.send(SyncTask::Background(job)));
         }
         Ok(Some(EntryOutcome {
-            log_index: muniment_core::LogIndex(log_id.index),
+            log_index: LogIndex(log_id.index),
             accepted_at: applied.accepted_at,
             size: applied.size,
             parts: std::mem::take(&mut applied.parts),
@@ -275,7 +300,19 @@ impl<R: Environment> ApplyWorker<R> {
         let (limits, timings) = (&self.limits, &self.timings);
         let dump = self.pace.since_dump.is_due(limits.world_dump_bytes, timings.world_dump, now);
         let sync = self.pace.since_sync.is_due(limits.sync_point_bytes, timings.sync_point, now);
-        if dump || sync { self.sync(dump, None) } else { Ok(()) }
+        if dump {
+            return self.sync(Dump::Write, None);
+        }
+        if sync { self.sync(Dump::Leave, None) } else { Ok(()) }
+    }
+
+    /// A derived point of the state as it is: its files are kept, its values derived and signed off this worker.
+    fn derive(&mut self) -> Result<(), ApplyError> {
+        self.sync(Dump::WriteAndKeep, None)?;
+        self.point_bytes = self.machine.writer.record_bytes();
+        // A receiver that is gone belongs to a node that is over.
+        self.outputs.derive.send(self.machine.ledger.view()).ok();
+        Ok(())
     }
 
     /// Checks every byte of another node's sync point, swaps the directories, and goes on from there.
@@ -285,15 +322,12 @@ impl<R: Environment> ApplyWorker<R> {
         drop(self.outputs.syncs.send(SyncTask::Barrier(done)));
         idle.await.map_err(|_| "the sync worker has ended".to_owned())?;
         let Reopening { data_dir, founding, rules, tail, current } = &self.reopening;
-        let manifest =
-            Manifest::describe(&*data.disk, &data.ledger_dir).map_err(|error| error.to_string())?;
-        let source = DirectorySource::new(Arc::clone(&data.disk), &data.ledger_dir);
-        install::install(data_dir, &manifest, data.expected, &source, &check_leaf)
-            .map_err(|error| error.to_string())?;
+        put_in_place(data_dir, &data.0)?;
         let opened = open_machine(data_dir, founding, rules.as_ref(), tail);
         let (machine, checkpoints) = opened.map_err(|error| error.to_string())?;
-        current.set(&machine.files.sync_point()).map_err(|error| error.to_string())?;
+        current.open(&machine.files).map_err(|error| error.to_string())?;
         self.machine = machine;
+        self.point_bytes = self.machine.writer.record_bytes();
         self.pace = SyncPace::default();
         drop(self.outputs.tasks.send(SealTask::Reopened(checkpoints)));
         self.published.publish(self.machine.publish());
@@ -303,7 +337,7 @@ impl<R: Environment> ApplyWorker<R> {
     /// Prepares a sync point of the state as it is; the sync worker makes it.
     fn sync(
         &mut self,
-        with_dump: bool,
+        dump: Dump,
         done: Option<oneshot::Sender<Result<(), StorageError>>>,
     ) -> Result<(), ApplyError> {
         let Some(log_id) = self.machine.position else {
@@ -313,22 +347,54 @@ impl<R: Environment> ApplyWorker<R> {
             return Ok(());
         };
         self.pace.since_sync = Change::default();
-        let dump = with_dump.then(|| {
+        let world = (dump != Dump::Leave).then(|| {
             self.pace.since_dump = Change::default();
             let (world, ledger_id) = (self.machine.ledger.view(), self.machine.ledger.ledger_id());
             Box::new(move |out: &mut dyn FnMut(&[u8])| world.dump(&ledger_id, out))
                 as muniment_store::ledger::WorldDump
         });
         let position = EntryPosition {
-            log_index: muniment_core::LogIndex(log_id.index),
+            log_index: LogIndex(log_id.index),
             raft_term: muniment_core::RaftTerm(log_id.leader_id.term),
         };
         let membership = encode_raft_state(&log_id, &self.machine.membership);
-        let job = self.machine.writer.prepare_sync_point(SyncPointMeta { position, membership }, dump)?;
+        let mut job =
+            self.machine.writer.prepare_sync_point(SyncPointMeta { position, membership }, world)?;
+        if dump == Dump::WriteAndKeep {
+            job = job.as_derived_point();
+        }
         let job = Box::new(job);
         drop(self.outputs.syncs.send(SyncTask::Point { job, done }));
         Ok(())
     }
+}
+
+/// What a sync point does with the world state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dump {
+    /// Names the dump that there is.
+    Leave,
+    /// Writes a new one.
+    Write,
+    /// Writes a new one and keeps it with the point as a derived point.
+    WriteAndKeep,
+}
+
+/// Another node's files in the place of this node's.
+fn put_in_place(data_dir: &DataDir, files: &SnapshotFiles) -> Result<(), String> {
+    let installed = match files {
+        SnapshotFiles::Lying { disk, ledger_dir, expected } => Manifest::describe(&**disk, ledger_dir)
+            .and_then(|manifest| {
+                let source = DirectorySource::new(Arc::clone(disk), ledger_dir);
+                install::install(data_dir, &manifest, *expected, &source, &check_leaf)
+            }),
+        SnapshotFiles::Fetched(fetched) => {
+            let taken = fetched.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let fetched = taken.ok_or("the fetched files were installed before")?;
+            fetched.install(data_dir)
+        }
+    };
+    installed.map_err(|error| error.to_string())
 }
 
 /// What a panic said.

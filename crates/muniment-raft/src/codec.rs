@@ -50,6 +50,9 @@ pub enum CodecError {
         /// The limit.
         limit: u32,
     },
+    /// An answer to an append that says nothing of the apply worker.
+    #[error("an answer of {0} bytes has no room for the unapplied bytes behind it")]
+    NoReport(usize),
     /// A membership that Raft could never have written.
     #[error("membership is inconsistent: a voter without a node, or an empty set of voters")]
     Membership,

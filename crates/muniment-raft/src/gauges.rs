@@ -1,7 +1,7 @@
 //! Numbers that back-pressure looks at.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters of one node. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,10 @@ struct Counters {
     seal_cost_us: AtomicU64,
     /// When the oldest seal mark that is not yet signed was applied, in milliseconds of the node's life; 0 = none.
     unsigned_since_ms: AtomicU64,
+    /// Record bytes applied since the newest derived point, in whatever state that is.
+    since_point_bytes: AtomicU64,
+    /// Somebody asked for a derived point that is not marked yet.
+    point_wanted: AtomicBool,
 }
 
 impl Gauges {
@@ -59,6 +63,27 @@ impl Gauges {
 
     pub(crate) fn clear_unsigned(&self) {
         self.0.unsigned_since_ms.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn since_point_bytes(&self) -> u64 {
+        self.0.since_point_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_since_point_bytes(&self, bytes: u64) {
+        self.0.since_point_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn want_point(&self) {
+        self.0.point_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a derived point is asked for.
+    pub(crate) fn is_point_wanted(&self) -> bool {
+        self.0.point_wanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn point_marked(&self) {
+        self.0.point_wanted.store(false, Ordering::Relaxed);
     }
 
     /// How long the oldest unsigned mark has waited, in milliseconds.

@@ -224,6 +224,9 @@ impl<R: Environment> Handle<R> {
             signed_size: core.cosigned.signed_size(),
             cosigned_size: core.cosigned.size(),
             sync_point_size: view.files.sync_point().size,
+            purged_index: core.tail.purged().map(|log_id| LogIndex(log_id.index)),
+            derived_size: view.world.head().derived_size,
+            offered_size: view.files.derived_point().map(|point| point.size),
             alarms: core.lifecycle.alarms(),
         }
     }
@@ -243,6 +246,27 @@ impl<R: Environment> Handle<R> {
             Either::Left((Ok(Err(error)), _)) => Err(ReadError::NotReadable(error.to_string())),
             Either::Left((Err(_), _)) | Either::Right(_) => Err(over()),
         }
+    }
+
+    /// Asks the leader for a derived point now: where the log marks it, all members derive the values of that size, and
+    /// a statement that q of them sign becomes a leaf of kind 200. Answers when the leader was asked.
+    ///
+    /// # Errors
+    /// [`ReadError::NoQuorum`] if no leader answered.
+    pub async fn derive_point(&self) -> Result<(), ReadError> {
+        let core = &self.core;
+        let asked = match core.router.leader() {
+            Some(leader) if leader == core.me => {
+                core.gauges.want_point();
+                true
+            }
+            Some(leader) => {
+                let call = core.transport.call(leader, Lane::Urgent, Kind::DerivePoint.message().into());
+                matches!(R::Runtime::timeout(core.timings.peer_call, call).await, Ok(Ok(_)))
+            }
+            None => false,
+        };
+        if asked { Ok(()) } else { Err(ReadError::NoQuorum(core.timings.peer_call)) }
     }
 
     /// Asks this node to hand leadership to another; a hint, carried out by Raft.

@@ -71,6 +71,11 @@ impl Lifecycle {
         matches!(*self.lock(), NodeState::Failed(_) | NodeState::Stopped)
     }
 
+    /// Whether the node may put its name under what it recomputed.
+    pub(crate) fn may_sign(&self) -> bool {
+        matches!(*self.lock(), NodeState::Recovering | NodeState::Running) && !self.is_doubtful()
+    }
+
     /// Why nothing is accepted, if nothing is.
     pub(crate) fn reason(&self) -> Option<String> {
         match &*self.lock() {

@@ -141,6 +141,11 @@ impl LogTail {
         self.lock().last
     }
 
+    /// As [`LogReader::first_index_kept`].
+    pub(crate) fn first_index_kept(&self, bytes: u64, segment_bytes: u64) -> Option<LogIndex> {
+        self.files.first_index_kept(bytes, segment_bytes)
+    }
+
     /// The entries of `range` from its start on, until the next would exceed `bytes_max`; at least one if the log holds
     /// the first.
     pub(crate) fn read(&self, range: Range<u64>, bytes_max: usize) -> io::Result<Vec<RaftEntry>> {

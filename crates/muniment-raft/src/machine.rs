@@ -7,8 +7,8 @@ use bytes::Bytes;
 use muniment_core::batch::BatchHeader;
 use muniment_core::{LogIndex, RaftTerm, TreeSize};
 use muniment_ledger::{Applied, EntryPosition, Halt, Ledger, VerifiedBatch, VerifyContext, verify_batch};
-use muniment_store::StorageError;
 use muniment_store::ledger::{AppendBatch, AppendLeaf, BackgroundSync, View, Writer};
+use muniment_store::{Aborts, StorageError};
 use thiserror::Error;
 
 use crate::notary::root_at;
@@ -27,6 +27,12 @@ pub(crate) enum ApplyError {
     /// The entry needs another build.
     #[error(transparent)]
     Halt(#[from] Halt),
+    /// Applying this very entry has ended the node before; it stays up for reads and diagnosis instead.
+    #[error(
+        "applying log index {} ended this node {} times: it reads and does not vote; start a build that can apply it",
+        .0.log_index, .0.count
+    )]
+    Aborted(Aborts),
     /// The files.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -16,9 +16,11 @@ use openraft::raft::{
 };
 use openraft::{AnyError, AsyncRuntime, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
-use crate::codec::CodecError;
+use crate::codec::{self, CodecError};
 use crate::environment::Environment;
+use crate::lags::{Lags, split_report};
 use crate::peer_messages::Kind;
+use crate::point_server::PointServer;
 use crate::raft_messages as messages;
 use crate::snapshot::{RaftSnapshot, SnapshotData};
 use crate::transport::{Lane, Transport};
@@ -27,6 +29,8 @@ use crate::type_config::{RaftVote, TypeConfig};
 /// Makes clients for openraft; making one never connects.
 pub(crate) struct NetworkFactory<R> {
     transport: Arc<dyn Transport>,
+    server: PointServer,
+    lags: Lags,
     environment: PhantomData<fn() -> R>,
 }
 
@@ -35,6 +39,8 @@ pub(crate) struct PeerClient<R> {
     to: NodeId,
     lane: Lane,
     transport: Arc<dyn Transport>,
+    server: PointServer,
+    lags: Lags,
     environment: PhantomData<fn() -> R>,
 }
 
@@ -42,13 +48,13 @@ type Config<R> = TypeConfig<<R as Environment>::Runtime>;
 type RpcError<R> = RPCError<Config<R>>;
 
 impl<R: Environment> NetworkFactory<R> {
-    pub(crate) fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, environment: PhantomData }
+    pub(crate) fn new(transport: Arc<dyn Transport>, server: PointServer, lags: Lags) -> Self {
+        Self { transport, server, lags, environment: PhantomData }
     }
 
     fn client(&self, target: u64, lane: Lane) -> PeerClient<R> {
-        let transport = Arc::clone(&self.transport);
-        PeerClient { to: NodeId(target), lane, transport, environment: PhantomData }
+        let (transport, server, lags) = (Arc::clone(&self.transport), self.server.clone(), self.lags.clone());
+        PeerClient { to: NodeId(target), lane, transport, server, lags, environment: PhantomData }
     }
 }
 
@@ -95,7 +101,13 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
     ) -> Result<AppendEntriesResponse<Config<R>>, RpcError<R>> {
         let mut bytes = Kind::Append.message();
         messages::put_append(&mut bytes, &request);
-        Ok(self.call(bytes, &option, messages::decode_append_response).await?)
+        let (lags, to) = (self.lags.clone(), self.to);
+        let decode = move |bytes: &[u8]| {
+            let (answer, unapplied) = split_report(bytes)?;
+            lags.note(to, unapplied);
+            messages::decode_append_response(answer)
+        };
+        Ok(self.call(bytes, &option, decode).await?)
     }
 
     /// Requests go out without waiting for answers, which come back in order.
@@ -107,7 +119,7 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
     where
         S: Stream<Item = AppendEntriesRequest<Config<R>>> + OptionalSend + Unpin + 'static,
     {
-        let transport = Arc::clone(&self.transport);
+        let (transport, lags) = (Arc::clone(&self.transport), self.lags.clone());
         let to = self.to;
         Box::pin(async move {
             let mut input = input;
@@ -121,9 +133,15 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
                 messages::put_append(&mut bytes, &request);
                 Bytes::from(bytes)
             });
-            let answers = transport.stream(to, requests.boxed()).map(|answer| match answer {
-                Ok(bytes) => messages::decode_stream_result(&bytes)
-                    .map_err(|error| RPCError::Unreachable(RaftUnreachable::new(&error))),
+            let decode = move |bytes: Bytes| {
+                let (answer, unapplied) = split_report(&bytes)?;
+                lags.note(to, unapplied);
+                messages::decode_stream_result(answer)
+            };
+            let answers = transport.stream(to, requests.boxed()).map(move |answer| match answer {
+                Ok(bytes) => {
+                    decode(bytes).map_err(|error| RPCError::Unreachable(RaftUnreachable::new(&error)))
+                }
                 Err(error) => Err(RPCError::Unreachable(RaftUnreachable::new(&error))),
             });
             Ok(answers.boxed() as BoxStream<'s, _>)
@@ -150,17 +168,21 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
         Ok(self.call(bytes, &option, messages::decode_vote_response).await?)
     }
 
-    /// A member that the log no longer serves fetches files outside Raft, checks them, and comes back with them (02);
-    /// openraft has nothing to carry.
+    /// A member that the log no longer serves fetches files outside Raft and checks them (02); openraft carries none.
+    /// Until it has them it answers nothing, which backs off; then it installs, and answers.
     async fn full_snapshot(
         &mut self,
-        _: RaftVote,
-        _: RaftSnapshot,
+        vote: RaftVote,
+        snapshot: RaftSnapshot,
         _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
-        _: RPCOption,
+        option: RPCOption,
     ) -> Result<SnapshotResponse<Config<R>>, StreamingError<Config<R>>> {
-        let why = AnyError::error(format!("node {} must fetch evidence files before it can follow", self.to));
-        Err(StreamingError::Unreachable(RaftUnreachable::new(&why)))
+        let mut bytes = Kind::Snapshot.message();
+        messages::put_snapshot_request(&mut bytes, &vote, snapshot.meta.last_log_id.as_ref());
+        let vote = self.call(bytes, &option, codec::decode_vote).await;
+        let vote = vote.map_err(StreamingError::Unreachable)?;
+        self.server.release(self.to);
+        Ok(SnapshotResponse::new(vote))
     }
 
     async fn transfer_leader(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use muniment_core::trust::TrustFile;
 use muniment_core::{LedgerId, NodeId};
-use muniment_ledger::VerifyContext;
+use muniment_ledger::{VerifyContext, WorldView};
 use muniment_store::DataDir;
 use muniment_store::disk::Disk;
 use muniment_store::ledger::Checkpoints;
@@ -17,13 +17,17 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::admitter::{Admitter, Waiting};
 use crate::apply_worker::{
-    ApplyCommand, ApplyOutputs, ApplyWorker, LifeClock, Reopening, SealMark, SyncPace, ToVerify,
+    ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeClock, Reopening, SealMark, SyncPace, ToVerify,
 };
 use crate::board::{Board, Cosigned};
+use crate::catch_up::{self, CatchUp, Order};
+use crate::derive::{self, DeriveTask, DeriveWorker, Points};
 use crate::divergence;
 use crate::environment::Environment;
+use crate::files_worker::{Files, files};
 use crate::gauges::{Gauges, WaitingBytes};
 use crate::handle::Handle;
+use crate::lags::Lags;
 use crate::lifecycle::{Lifecycle, NodeState};
 use crate::log_queue::{LogQueue, LogWorker, log_queue};
 use crate::log_storage::LogStorage;
@@ -33,12 +37,13 @@ use crate::network::NetworkFactory;
 use crate::notary::CheckpointContext;
 use crate::options::{Limits, Options, Timings};
 use crate::peer_messages::SignedBody;
+use crate::point_server::PointServer;
 use crate::proposer::{PartQueue, Proposer, SealPace};
 use crate::published::Published;
 use crate::recovery::{Recovered, StartError, recover};
 use crate::router::Router;
 use crate::seal_worker::{SealTask, SealWorker};
-use crate::snapshot::CurrentSnapshot;
+use crate::snapshot::{CurrentSnapshot, SnapshotPoints};
 use crate::state_machine::StateMachine;
 use crate::submission::Refusal;
 use crate::sync_worker::{SyncTask, SyncWorker};
@@ -68,9 +73,14 @@ pub(crate) struct Core<R: Environment> {
     pub(crate) cosigned: Cosigned,
     trust: TrustFile,
     pub(crate) gauges: Gauges,
+    pub(crate) lags: Lags,
     pub(crate) clock: LifeClock<R>,
     pub(crate) timings: Timings,
     pub(crate) limits: Limits,
+    pub(crate) tail: LogTail,
+    pub(crate) current: CurrentSnapshot,
+    pub(crate) points: Points,
+    pub(crate) files: Files,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) data_dir: PathBuf,
     pub(crate) submissions: mpsc::UnboundedSender<Waiting>,
@@ -99,6 +109,9 @@ struct Inboxes<R: Environment> {
     gossip: mpsc::UnboundedReceiver<SignedBody>,
     submissions: mpsc::UnboundedReceiver<Waiting>,
     proposals: mpsc::UnboundedReceiver<crate::proposer::Proposal>,
+    views: mpsc::UnboundedReceiver<WorldView>,
+    derive: mpsc::UnboundedReceiver<DeriveTask>,
+    orders: mpsc::UnboundedReceiver<Order>,
 }
 
 /// The sending ends.
@@ -111,6 +124,9 @@ struct Outboxes<R: Environment> {
     gossip: mpsc::UnboundedSender<SignedBody>,
     submissions: mpsc::UnboundedSender<Waiting>,
     proposals: mpsc::UnboundedSender<crate::proposer::Proposal>,
+    views: mpsc::UnboundedSender<WorldView>,
+    derive: mpsc::UnboundedSender<DeriveTask>,
+    orders: mpsc::UnboundedSender<Order>,
 }
 
 fn boxes<R: Environment>() -> (Outboxes<R>, Inboxes<R>) {
@@ -122,7 +138,22 @@ fn boxes<R: Environment>() -> (Outboxes<R>, Inboxes<R>) {
     let (gossip, gossip_in) = mpsc::unbounded_channel();
     let (submissions, submissions_in) = mpsc::unbounded_channel();
     let (proposals, proposals_in) = mpsc::unbounded_channel();
-    let outboxes = Outboxes { apply, seals, marks, syncs, divergences, gossip, submissions, proposals };
+    let (views, views_in) = mpsc::unbounded_channel();
+    let (derive, derive_in) = mpsc::unbounded_channel();
+    let (orders, orders_in) = mpsc::unbounded_channel();
+    let outboxes = Outboxes {
+        apply,
+        seals,
+        marks,
+        syncs,
+        divergences,
+        gossip,
+        submissions,
+        proposals,
+        views,
+        derive,
+        orders,
+    };
     let inboxes = Inboxes {
         apply: apply_in,
         seals: seals_in,
@@ -132,6 +163,9 @@ fn boxes<R: Environment>() -> (Outboxes<R>, Inboxes<R>) {
         gossip: gossip_in,
         submissions: submissions_in,
         proposals: proposals_in,
+        views: views_in,
+        derive: derive_in,
+        orders: orders_in,
     };
     (outboxes, inboxes)
 }
@@ -160,7 +194,7 @@ impl Node {
     /// # Errors
     /// [`StartError`] says what does not fit together; nothing was changed that the next start would miss.
     pub async fn start<R: Environment>(options: Options<R>) -> Result<Handle<R>, StartError> {
-        let (parts, state_machine, outboxes, ends) = prepare(options)?;
+        let (parts, state_machine, outboxes, ends) = prepare(options, SnapshotPoints::Derived)?;
         let raft = parts.start_raft(state_machine).await?;
         Ok(Handle::new(parts.start_tasks(raft, outboxes, ends)))
     }
@@ -170,7 +204,7 @@ impl Node {
     /// # Errors
     /// As [`Node::start`].
     pub fn storage<R: Environment>(options: Options<R>) -> Result<Storages<R::Runtime>, StartError> {
-        let (parts, state_machine, ..) = prepare(options)?;
+        let (parts, state_machine, ..) = prepare(options, SnapshotPoints::Every)?;
         Ok((LogStorage::new(parts.queue, parts.tail), state_machine))
     }
 }
@@ -178,7 +212,7 @@ impl Node {
 type Prepared<R> = (Parts<R>, StateMachine<<R as Environment>::Runtime>, Outboxes<R>, TaskEnds);
 
 /// Opens the directory, replays, and starts every worker.
-fn prepare<R: Environment>(options: Options<R>) -> Result<Prepared<R>, StartError> {
+fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Result<Prepared<R>, StartError> {
     let recovered = recover(&options)?;
     let lifecycle = Lifecycle::new();
     let clock = LifeClock::<R>::start();
@@ -187,8 +221,8 @@ fn prepare<R: Environment>(options: Options<R>) -> Result<Prepared<R>, StartErro
     let (running, ended) = mpsc::channel(1);
     let Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership } =
         recovered;
-    let current = CurrentSnapshot::new(data_dir.disk(), data_dir.ledger_dir());
-    current.set(&machine.files.sync_point())?;
+    let current = CurrentSnapshot::new(points, data_dir.disk(), data_dir.ledger_dir());
+    current.open(&machine.files)?;
     let workers = Workers { environment: options.environment.clone(), data_dir, running };
     let published = Published::new(machine.view());
     let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone());
@@ -205,18 +239,36 @@ fn prepare<R: Environment>(options: Options<R>) -> Result<Prepared<R>, StartErro
         last: log_id,
         membership,
     };
-    let parts = Parts { options, lifecycle, clock, gauges, published, queue, tail, current };
+    let (files, files_worker) = files(Arc::clone(&workers.data_dir), lifecycle.clone());
+    workers.start("files", files_worker.run());
+    let server = PointServer::default();
+    let parts = Parts {
+        options,
+        lifecycle,
+        clock,
+        gauges,
+        published,
+        queue,
+        tail,
+        current,
+        files,
+        server,
+        lags: Lags::default(),
+    };
     let made = Arc::new(Notify::new());
     let sealing = (inboxes.seals, inboxes.marks);
     let cosigned =
         parts.start_sealing(&workers, &outboxes, sealing, &checkpoints, log_files.last_intent())?;
-    parts.start_apply(&workers, &outboxes, machine, inboxes.apply);
+    parts.start_apply(&workers, &outboxes, machine, inboxes.apply)?;
     parts.start_sync(&workers, inboxes.syncs, &made);
+    parts.start_deriving(&workers, &outboxes, inboxes.views);
     let ends = TaskEnds {
         submissions: inboxes.submissions,
         proposals: inboxes.proposals,
         divergences: inboxes.divergences,
         gossip: inboxes.gossip,
+        derive: inboxes.derive,
+        orders: inboxes.orders,
         made,
         cosigned,
         ended,
@@ -234,6 +286,9 @@ struct Parts<R: Environment> {
     queue: LogQueue,
     tail: LogTail,
     current: CurrentSnapshot,
+    files: Files,
+    server: PointServer,
+    lags: Lags,
 }
 
 /// What the node's tasks receive.
@@ -242,6 +297,8 @@ struct TaskEnds {
     proposals: mpsc::UnboundedReceiver<crate::proposer::Proposal>,
     divergences: mpsc::UnboundedReceiver<Divergence>,
     gossip: mpsc::UnboundedReceiver<SignedBody>,
+    derive: mpsc::UnboundedReceiver<DeriveTask>,
+    orders: mpsc::UnboundedReceiver<Order>,
     made: Arc<Notify>,
     cosigned: Cosigned,
     ended: mpsc::Receiver<()>,
@@ -321,11 +378,12 @@ impl<R: Environment> Parts<R> {
         outboxes: &Outboxes<R>,
         machine: Machine,
         commands: mpsc::UnboundedReceiver<ApplyCommand<R::Runtime>>,
-    ) {
+    ) -> Result<(), StartError> {
         let outputs = ApplyOutputs {
             seals: outboxes.marks.clone(),
             syncs: outboxes.syncs.clone(),
             divergences: outboxes.divergences.clone(),
+            derive: outboxes.views.clone(),
             tasks: outboxes.seals.clone(),
         };
         let reopening = Reopening {
@@ -335,6 +393,8 @@ impl<R: Environment> Parts<R> {
             tail: self.tail.clone(),
             current: self.current.clone(),
         };
+        let aborts = workers.data_dir.aborts(BUILD)?;
+        let point_bytes = machine.files.derived_point().map_or(0, |point| point.record_bytes);
         let apply = ApplyWorker {
             machine,
             commands,
@@ -347,9 +407,12 @@ impl<R: Environment> Parts<R> {
             limits: self.options.limits.clone(),
             clock: self.clock,
             pace: SyncPace::default(),
+            aborts,
+            point_bytes,
             reopening,
         };
         workers.start("apply", apply.run());
+        Ok(())
     }
 
     fn start_sync(&self, workers: &Workers<R>, syncs: mpsc::UnboundedReceiver<SyncTask>, made: &Arc<Notify>) {
@@ -363,10 +426,31 @@ impl<R: Environment> Parts<R> {
         workers.start("sync", sync.run());
     }
 
+    fn start_deriving(
+        &self,
+        workers: &Workers<R>,
+        outboxes: &Outboxes<R>,
+        views: mpsc::UnboundedReceiver<WorldView>,
+    ) {
+        let worker = DeriveWorker {
+            views,
+            context: self.context(),
+            notary: Arc::clone(&self.options.notary),
+            key: self.options.keys.admission.clone(),
+            lifecycle: self.lifecycle.clone(),
+            tasks: outboxes.derive.clone(),
+        };
+        workers.start("derive", worker.run());
+    }
+
     async fn start_raft(&self, state_machine: StateMachine<R::Runtime>) -> Result<RaftOf<R>, StartError> {
         let refused = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
         let config = raft_config(&self.options.timings).map_err(|error| refused(&error))?;
-        let network = NetworkFactory::<R>::new(Arc::clone(&self.options.transport));
+        let network = NetworkFactory::<R>::new(
+            Arc::clone(&self.options.transport),
+            self.server.clone(),
+            self.lags.clone(),
+        );
         let log = LogStorage::new(self.queue.clone(), self.tail.clone());
         let node_id = self.options.node_id.0;
         let raft = RaftOf::<R>::new(node_id, Arc::new(config), network, log, state_machine).await;
@@ -375,7 +459,9 @@ impl<R: Environment> Parts<R> {
 
     fn start_tasks(self, raft: RaftOf<R>, outboxes: Outboxes<R>, ends: TaskEnds) -> Arc<Core<R>> {
         let context = self.context();
-        let Self { options, lifecycle, clock, gauges, published, .. } = self;
+        let Self { options, lifecycle, clock, gauges, published, tail, current, files, server, lags, .. } =
+            self;
+        let points = Points { tasks: outboxes.derive, server, catch_up: CatchUp::new(outboxes.orders) };
         let me = options.node_id;
         let router = Router {
             me,
@@ -399,9 +485,14 @@ impl<R: Environment> Parts<R> {
             cosigned: ends.cosigned,
             trust: TrustFile::of_founding(&options.founding),
             gauges,
+            lags,
             clock,
             timings: options.timings,
             limits: options.limits,
+            tail,
+            current,
+            points,
+            files,
             disk: options.disk,
             data_dir: options.data_dir,
             submissions: outboxes.submissions,
@@ -420,6 +511,7 @@ impl<R: Environment> Parts<R> {
             gauges: core.gauges.clone(),
             lifecycle: core.lifecycle.clone(),
             timings: core.timings.clone(),
+            limits: core.limits.clone(),
             queue: PartQueue::default(),
             pace: SealPace::default(),
         };
@@ -439,6 +531,9 @@ impl<R: Environment> Parts<R> {
         drop(R::Runtime::spawn(tasks::recovery_end(Arc::clone(&core))));
         drop(R::Runtime::spawn(tasks::ticks(Arc::clone(&core))));
         drop(R::Runtime::spawn(tasks::snapshots(Arc::clone(&core), ends.made)));
+        drop(R::Runtime::spawn(tasks::retention(Arc::clone(&core), outboxes.syncs)));
+        drop(R::Runtime::spawn(derive::run(Arc::clone(&core), ends.derive)));
+        drop(R::Runtime::spawn(catch_up::run(Arc::clone(&core), options.founding, ends.orders)));
         core
     }
 }
@@ -477,6 +572,12 @@ impl<R: Environment> Core<R> {
         }
         if self.gauges.unapplied_bytes() > self.limits.unapplied_bytes_max {
             return Err(overloaded("apply"));
+        }
+        let own = self.gauges.unapplied_bytes();
+        let leads = self.router.leader() == Some(self.me);
+        let quorum = self.lags.of_quorum(own, self.context.members.members.len());
+        if leads && quorum > self.limits.unapplied_bytes_max {
+            return Err(overloaded("apply on the members that a quorum needs"));
         }
         if self.gauges.waiting_bytes() > self.limits.waiting_bytes_max {
             return Err(overloaded("submissions waiting"));

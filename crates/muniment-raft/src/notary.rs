@@ -1,10 +1,12 @@
 //! When a node signs, and what: formed from its own state, never from a peer's word (G4).
 
 use muniment_core::checkpoint::CheckpointBody;
+use muniment_core::derived::Derived;
 use muniment_core::index::root_of_no_runs;
 use muniment_core::members::MemberList;
 use muniment_core::tree::{HashReader, ProveError, TreeAt};
 use muniment_core::{Hash, Suite, Tree, TreeSize};
+use muniment_ledger::WorldView;
 use muniment_store::StorageError;
 use muniment_store::ledger::View;
 
@@ -32,6 +34,11 @@ pub trait Notary: Send + Sync + 'static {
         size: TreeSize,
         files: &View,
     ) -> Result<CheckpointBody, StorageError>;
+
+    /// The values that this node derives from its own state (leaf kind 200). Costs a hash of the whole state.
+    fn derived(&self, context: &CheckpointContext, world: &WorldView) -> Derived {
+        world.derived(root_of_no_runs(context.suite))
+    }
 }
 
 /// The honest notary: seals where the log says, and recomputes the root from this node's own tree.

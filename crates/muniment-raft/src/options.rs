@@ -74,6 +74,8 @@ pub struct Timings {
     pub sync_point: Duration,
     /// Longest time that a change waits for a world dump.
     pub world_dump: Duration,
+    /// Between two marks of derived points, if the first one led to no leaf.
+    pub derive_again: Duration,
 }
 
 impl Timings {
@@ -90,6 +92,7 @@ impl Timings {
             seal_interval_min: Duration::from_millis(5),
             sync_point: Duration::from_secs(10),
             world_dump: Duration::from_secs(60),
+            derive_again: Duration::from_secs(60),
         }
     }
 
@@ -120,8 +123,14 @@ pub struct Limits {
     pub sync_point_bytes: u64,
     /// Bytes applied between world dumps.
     pub world_dump_bytes: u64,
-    /// Bytes of Raft log kept behind the newest world dump.
+    /// Leaves between derived points.
+    pub derived_leaves: u64,
+    /// Record bytes between derived points.
+    pub derived_bytes: u64,
+    /// Bytes of Raft log kept behind the newest world dump and derived point.
     pub log_keep_bytes: u64,
+    /// Bytes of Raft log kept for a member that takes over the derived point before them.
+    pub log_keep_for_peer_bytes: u64,
     /// Bytes of one Raft log segment.
     pub log_segment_bytes: u64,
 }
@@ -136,7 +145,10 @@ impl Default for Limits {
             disk_reserve_bytes: 256 * MIB,
             sync_point_bytes: 64 * MIB,
             world_dump_bytes: 128 * MIB,
+            derived_leaves: 1 << 20,
+            derived_bytes: 1024 * MIB,
             log_keep_bytes: 1024 * MIB,
+            log_keep_for_peer_bytes: 8 * 1024 * MIB,
             log_segment_bytes: 64 * MIB,
         }
     }

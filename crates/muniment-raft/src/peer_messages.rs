@@ -19,21 +19,31 @@ pub(crate) enum Kind {
     Vote = 2,
     PreVote = 3,
     TransferLeader = 4,
+    Snapshot = 5,
     Submit = 7,
     Cosignature = 8,
     RootPrefix = 9,
+    Derived = 10,
     ReadIndex = 11,
+    Point = 12,
+    FileRange = 13,
+    DerivePoint = 14,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 13] = [
     Kind::Append,
     Kind::Vote,
     Kind::PreVote,
     Kind::TransferLeader,
+    Kind::Snapshot,
     Kind::Submit,
     Kind::Cosignature,
     Kind::RootPrefix,
+    Kind::Derived,
     Kind::ReadIndex,
+    Kind::Point,
+    Kind::FileRange,
+    Kind::DerivePoint,
 ];
 
 /// Most outcomes of one answer: the records of one batch.
@@ -245,7 +255,7 @@ pub(crate) fn read_signed_body(reader: &mut Reader<'_>) -> Result<SignedBody, Co
     Ok(SignedBody { body, lines })
 }
 
-fn read_text(reader: &mut Reader<'_>) -> Result<String, CodecError> {
+pub(crate) fn read_text(reader: &mut Reader<'_>) -> Result<String, CodecError> {
     let bytes = reader.block()?;
     String::from_utf8(bytes.to_vec()).map_err(|error| {
         let found = bytes.get(error.utf8_error().valid_up_to()).copied().unwrap_or_default();

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use muniment_core::batch::{BATCH_HEADER_LENGTH, BatchHeader, encode_batch};
+use muniment_core::batch::{BATCH_HEADER_LENGTH, BatchHeader, SealMark, encode_batch};
 use muniment_core::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
 use muniment_core::{LedgerId, NodeId};
 use muniment_ledger::PartOutcome;
@@ -27,7 +27,7 @@ use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
 use crate::machine::prefix;
 use crate::node::RaftOf;
-use crate::options::Timings;
+use crate::options::{Limits, Timings};
 use crate::outcome::EntryOutcome;
 use crate::published::Published;
 use crate::submission::{Refusal, SignedPart, SubmissionOutcome, SubmitError, Wait};
@@ -52,7 +52,7 @@ pub(crate) struct Proposal {
 /// An entry on its way.
 struct Flight<Rt: AsyncRuntime> {
     parts: Vec<oneshot::Sender<PartResult>>,
-    sealed: bool,
+    mark: SealMark,
     proposed_at: Duration,
     result: Option<ClientWriteResult<TypeConfig<Rt>>>,
 }
@@ -75,6 +75,7 @@ pub(crate) struct Proposer<R: Environment> {
     pub(crate) gauges: Gauges,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) timings: Timings,
+    pub(crate) limits: Limits,
     pub(crate) queue: PartQueue,
     pub(crate) pace: SealPace,
 }
@@ -94,6 +95,8 @@ pub(crate) struct PartQueue {
 pub(crate) struct SealPace {
     /// When the last marked entry was proposed, in the node's life.
     last_mark: Duration,
+    /// When the last derived point was marked, in the node's life.
+    last_point: Option<Duration>,
     /// No empty entry before this moment: the last one was refused, and asking again at once would spin.
     quiet_until: Duration,
     /// Somebody waits for COSIGNED in an entry that was not marked.
@@ -206,7 +209,8 @@ impl<R: Environment> Proposer<R> {
         if !self.queue.is_empty() && room {
             return Some(self.queue.take());
         }
-        let seal_alone = in_flight == 0 && self.tree_is_unsealed() && self.seal_wait().is_zero();
+        let sealed_too_late = || self.tree_is_unsealed() && self.seal_wait().is_zero();
+        let seal_alone = in_flight == 0 && (sealed_too_late() || self.point_is_due());
         seal_alone.then(Vec::new)
     }
 
@@ -214,6 +218,23 @@ impl<R: Environment> Proposer<R> {
     fn tree_is_unsealed(&self) -> bool {
         let view = self.published.view();
         view.size > view.sealed_size && self.raft.is_leader() && self.lifecycle.is_running()
+    }
+
+    /// Whether members should derive values at the end of the next entry.
+    fn point_is_due(&self) -> bool {
+        if !self.raft.is_leader() || !self.lifecycle.is_running() {
+            return false;
+        }
+        if self.gauges.is_point_wanted() {
+            return true;
+        }
+        let view = self.published.view();
+        let leaves = view.size.0.saturating_sub(view.world.head().derived_size.0);
+        let grown = leaves >= self.limits.derived_leaves
+            || self.gauges.since_point_bytes() >= self.limits.derived_bytes;
+        let now = self.clock.elapsed();
+        let waited = |last| now.saturating_sub(last) >= self.timings.derive_again;
+        grown && self.pace.last_point.is_none_or(waited)
     }
 
     fn seal_wait(&self) -> Duration {
@@ -236,25 +257,34 @@ impl<R: Environment> Proposer<R> {
         let waits = proposals.iter().any(|proposal| proposal.part.wait == Wait::Cosigned);
         let interval = self.pace.interval(&self.timings, waits, self.gauges.seal_cost_us());
         let sealed = proposals.is_empty() || now.saturating_sub(self.pace.last_mark) >= interval;
+        let mark = match (self.point_is_due(), sealed) {
+            (true, _) => SealMark::Derive,
+            (false, true) => SealMark::Seal,
+            (false, false) => SealMark::None,
+        };
         let view = self.published.view();
         let header = BatchHeader {
             rules: view.world.head().rules,
             ledger_id: self.ledger_id,
             proposed_at: self.environment.now(),
-            seal: sealed,
+            seal: mark,
             applied_size: view.size,
             root_prefix: prefix(&view.root),
         };
         let bytes: Vec<&Bytes> = proposals.iter().map(|proposal| &proposal.part.bytes).collect();
         let data = EntryData(encode_batch(&header, &bytes).into());
-        if sealed {
+        if mark == SealMark::Derive {
+            self.pace.last_point = Some(now);
+            self.gauges.point_marked();
+        }
+        if mark != SealMark::None {
             self.pace.last_mark = now;
         }
-        self.pace.cosigned_waits = !sealed && (self.pace.cosigned_waits || waits);
+        self.pace.cosigned_waits = mark == SealMark::None && (self.pace.cosigned_waits || waits);
         let (responder, receiver) = OneshotResponder::new_pair();
         let sent = self.raft.client_write_ff(data, Some(responder)).await.is_ok();
         let parts = proposals.into_iter().map(|proposal| proposal.done).collect();
-        let mut flight = Flight { parts, sealed, proposed_at: now, result: None };
+        let mut flight = Flight { parts, mark, proposed_at: now, result: None };
         Box::pin(async move {
             if sent {
                 flight.result = receiver.await.ok();
@@ -275,7 +305,11 @@ impl<R: Environment> Proposer<R> {
             Some(Err(error)) => Err(refusal(error)),
             None => Err(SubmitError::OutcomeUnknown("Raft stopped before it answered".to_owned())),
         };
-        if flight.sealed && result.is_err() {
+        if flight.mark == SealMark::Derive && result.is_err() {
+            self.pace.last_point = None;
+            self.gauges.want_point();
+        }
+        if flight.mark != SealMark::None && result.is_err() {
             // The mark did not reach the log, as far as this node knows: the next entry carries it.
             self.pace.last_mark = Duration::ZERO;
             self.pace.quiet_until = self.clock.elapsed() + self.timings.heartbeat / 4;

@@ -12,7 +12,7 @@ use crate::codec::{
     CodecError, decode_entry, encode_entry, put_block, put_count, put_optional_log_id, put_vote, read_bool,
     read_count, read_optional_log_id, read_vote,
 };
-use crate::type_config::TypeConfig;
+use crate::type_config::{RaftLogId, RaftVote, TypeConfig};
 
 /// Most entries of one append request.
 const ENTRIES_MAX: u32 = 65_536;
@@ -152,6 +152,18 @@ pub(crate) fn decode_vote_response<Rt: AsyncRuntime>(
     let last_log_id = read_optional_log_id(&mut reader)?;
     reader.end()?;
     Ok(VoteResponse { vote, vote_granted, last_log_id })
+}
+
+/// The leader's vote and the log id of its snapshot; the files are fetched apart from it.
+pub(crate) fn put_snapshot_request(bytes: &mut Vec<u8>, vote: &RaftVote, log_id: Option<&RaftLogId>) {
+    put_vote(bytes, vote);
+    put_optional_log_id(bytes, log_id);
+}
+
+pub(crate) fn read_snapshot_request(
+    reader: &mut Reader<'_>,
+) -> Result<(RaftVote, Option<RaftLogId>), CodecError> {
+    Ok((read_vote(reader)?, read_optional_log_id(reader)?))
 }
 
 pub(crate) fn put_transfer<Rt: AsyncRuntime>(

@@ -69,7 +69,7 @@ impl<R: Environment> Handle<R> {
 }
 
 impl<R: Environment> Core<R> {
-    fn assemble(&self, leaf: LeafIndex, checkpoint: &Checkpoint) -> Result<Receipt, ReceiptError> {
+    pub(crate) fn assemble(&self, leaf: LeafIndex, checkpoint: &Checkpoint) -> Result<Receipt, ReceiptError> {
         let files = self.published.view().files.clone();
         let unreadable = |what: String| ReceiptError::Unreadable { leaf, what };
         let suite = self.context.suite;

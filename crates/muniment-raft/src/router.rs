@@ -103,6 +103,13 @@ impl<R: Environment> Router<R> {
         }
     }
 
+    /// Hands a part to this node's proposer without waiting; `None` if the node is over.
+    pub(crate) fn hand_to_proposer(&self, part: SignedPart) -> Option<oneshot::Receiver<PartResult>> {
+        let (done, result) = oneshot::channel();
+        let proposal = Proposal { from: self.me, part, done };
+        self.proposals.send(proposal).is_ok().then_some(result)
+    }
+
     /// Proposes on this node, which answers NOT_LEADER if it does not lead.
     pub(crate) async fn propose(&self, from: NodeId, part: SignedPart) -> PartResult {
         let (done, result) = oneshot::channel();

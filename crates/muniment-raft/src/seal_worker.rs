@@ -81,7 +81,7 @@ impl<R: Environment> SealWorker<R> {
     }
 
     async fn seal(&mut self, mark: SealMark) -> Result<(), StorageError> {
-        if !self.may_sign() {
+        if !self.lifecycle.may_sign() {
             return Ok(());
         }
         let started = self.clock.elapsed();
@@ -112,13 +112,6 @@ impl<R: Environment> SealWorker<R> {
         // A receiver that is gone belongs to a node that is over.
         drop(self.gossip.send(signed));
         Ok(())
-    }
-
-    fn may_sign(&self) -> bool {
-        matches!(
-            self.lifecycle.state(),
-            crate::lifecycle::NodeState::Running | crate::lifecycle::NodeState::Recovering
-        ) && !self.lifecycle.is_doubtful()
     }
 
     /// Whether signing a body of `size` keeps every promise made before (04, "Seal, checkpoint, cosignature").

@@ -6,13 +6,16 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
+use muniment_core::derived::DerivedStatement;
 use muniment_core::reader::Reader;
 use muniment_core::{NodeId, TreeSize};
 use openraft::raft::AppendEntriesRequest;
 use tokio::sync::oneshot;
 
-use crate::codec::CodecError;
+use crate::codec::{self, CodecError};
+use crate::derive::DeriveTask;
 use crate::environment::Environment;
+use crate::lags::report;
 use crate::machine::prefix;
 use crate::node::Core;
 use crate::notary::root_at;
@@ -41,6 +44,14 @@ impl<R: Environment> Service<R> {
             Ok(Kind::Submit) => Self::submit(&core, from, &mut reader, &message).await,
             Ok(Kind::Cosignature) => Self::cosignature(&core, &mut reader).await,
             Ok(Kind::RootPrefix) => Self::root_prefix(&core, &mut reader),
+            Ok(Kind::Snapshot) => Self::snapshot(&core, from, &mut reader).await,
+            Ok(Kind::Derived) => Self::derived(&core, &mut reader).await,
+            Ok(Kind::Point) => Ok(core.offer(from)),
+            Ok(Kind::FileRange) => core.file_range(from, &mut reader).await,
+            Ok(Kind::DerivePoint) => {
+                core.gauges.want_point();
+                Ok(Some(Bytes::new()))
+            }
             Ok(Kind::ReadIndex) => {
                 let index = core.read_log_index_as_leader().await.flatten();
                 Ok(index.map(|index| Bytes::copy_from_slice(&index.0.to_be_bytes())))
@@ -71,7 +82,8 @@ impl<R: Environment> Service<R> {
                     return Ok(None);
                 }
                 let response = core.raft.append_entries(request).await;
-                response.ok().map(|response| raft::encode_append_response(&response))
+                let unapplied = core.gauges.unapplied_bytes();
+                response.ok().map(|response| report(&raft::encode_append_response(&response), unapplied))
             }
             Kind::Vote | Kind::PreVote => {
                 let request = raft::read_vote_request(reader)?;
@@ -120,6 +132,38 @@ impl<R: Environment> Service<R> {
         }))
     }
 
+    /// The leader's log no longer reaches back to what this node has: it fetches the leader's point, and installs it when
+    /// it is here. Until then there is no answer, and the leader asks again.
+    async fn snapshot(
+        core: &Core<R>,
+        from: NodeId,
+        reader: &mut Reader<'_>,
+    ) -> Result<Option<Bytes>, CodecError> {
+        let (vote, log_id) = raft::read_snapshot_request(reader)?;
+        reader.end()?;
+        // openraft believes whoever installs: only the leader that the vote names may.
+        let is_leader = vote.committed && vote.leader_id.voted_for == from.0;
+        let Some(log_id) = log_id.filter(|_| is_leader && core.votes() && !core.refuses_leader(from)) else {
+            return Ok(None);
+        };
+        let Some(snapshot) = core.points.catch_up.take_or_begin(from, log_id) else { return Ok(None) };
+        let response = core.raft.install_full_snapshot(vote, snapshot).await;
+        Ok(response.ok().map(|response| codec::encode_vote(&response.vote).into()))
+    }
+
+    /// A peer's derived statement; this node's own is the answer, if it has one of that size.
+    async fn derived(core: &Core<R>, reader: &mut Reader<'_>) -> Result<Option<Bytes>, CodecError> {
+        let Ok(statement) = DerivedStatement::read(reader) else {
+            return Err(CodecError::Unknown { what: "derived statement of length", found: 0 });
+        };
+        reader.end()?;
+        let (sender, answer) = oneshot::channel();
+        if core.points.tasks.send(DeriveTask::Heard(statement, Some(sender))).is_err() {
+            return Ok(None);
+        }
+        Ok(answer.await.ok().flatten().map(|own| own.encode().into()))
+    }
+
     /// This node's root prefix at a size that it has reached.
     fn root_prefix(core: &Core<R>, reader: &mut Reader<'_>) -> Result<Option<Bytes>, CodecError> {
         let size = TreeSize(reader.u64()?);
@@ -157,8 +201,11 @@ impl<R: Environment> PeerService for Service<R> {
             std::future::ready(request)
         });
         let answers = core.raft.stream_append(decoded);
-        let encoded = answers.scan((), |(), answer| {
-            std::future::ready(answer.ok().map(|result| raft::encode_stream_result(&result)))
+        let gauges = core.gauges.clone();
+        let encoded = answers.scan((), move |(), answer| {
+            let unapplied = gauges.unapplied_bytes();
+            let encoded = |result| report(&raft::encode_stream_result(&result), unapplied);
+            std::future::ready(answer.ok().map(encoded))
         });
         encoded.boxed()
     }

@@ -48,6 +48,12 @@ pub struct Status {
     pub cosigned_size: TreeSize,
     /// Leaves that a crash now would rebuild from its own log.
     pub sync_point_size: TreeSize,
+    /// The last entry that its log no longer holds.
+    pub purged_index: Option<LogIndex>,
+    /// The size that the newest derived leaf is of; 0 = none.
+    pub derived_size: TreeSize,
+    /// The size at which this node's files may be taken over by others; `None` before its first derived point.
+    pub offered_size: Option<TreeSize>,
     /// What an operator must look at, oldest first.
     pub alarms: Vec<String>,
 }

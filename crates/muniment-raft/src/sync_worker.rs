@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use muniment_core::TreeSize;
 use muniment_store::StorageError;
-use muniment_store::ledger::{BackgroundSync, SyncPointJob};
+use muniment_store::ledger::{BackgroundSync, SyncPointJob, View};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::codec::CodecError;
 use crate::lifecycle::Lifecycle;
 use crate::log_queue::{LogQueue, Write};
 use crate::snapshot::CurrentSnapshot;
@@ -14,6 +16,8 @@ use crate::snapshot::CurrentSnapshot;
 pub(crate) enum SyncTask {
     /// Flushes what was written, so that dirty pages don't pile up.
     Background(BackgroundSync),
+    /// The derived leaf of a size is in the ledger: the point made there is kept for others, and the log may go behind it.
+    Confirm { files: View, size: TreeSize },
     /// Tells when everything before it is done.
     Barrier(oneshot::Sender<()>),
     /// Makes a sync point.
@@ -30,7 +34,7 @@ pub(crate) struct SyncWorker {
     pub(crate) log: LogQueue,
     pub(crate) current: CurrentSnapshot,
     pub(crate) lifecycle: Lifecycle,
-    /// Told after each sync point.
+    /// Told after each derived point that others may take over.
     pub(crate) made: Arc<tokio::sync::Notify>,
 }
 
@@ -40,6 +44,7 @@ impl SyncWorker {
         while let Some(task) = self.lifecycle.next(&mut self.tasks).await {
             let result = match task {
                 SyncTask::Background(job) => job.run(),
+                SyncTask::Confirm { files, size } => self.confirm(&files, size),
                 SyncTask::Barrier(done) => {
                     // A caller that went away has nobody to tell.
                     done.send(()).ok();
@@ -65,8 +70,19 @@ impl SyncWorker {
         // log's end could not be rebuilt from that log, so the log is made durable first.
         self.log.write(Write::Entries(Vec::new())).await?;
         let point = job.run()?;
-        self.current.set(&point).map_err(|error| StorageError::Refused { what: error.to_string() })?;
-        self.made.notify_one();
+        self.current.note_sync_point(&point).map_err(unreadable)
+    }
+
+    fn confirm(&self, files: &View, size: TreeSize) -> Result<(), StorageError> {
+        if let Some(point) = files.confirm_derived_point(size)? {
+            self.current.set(&point).map_err(unreadable)?;
+            self.made.notify_one();
+        }
         Ok(())
     }
+}
+
+/// What this node wrote for Raft with a sync point can't be read back.
+fn unreadable(error: CodecError) -> StorageError {
+    StorageError::Refused { what: error.to_string() }
 }

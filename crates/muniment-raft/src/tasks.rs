@@ -1,10 +1,11 @@
-//! What a node does beside its workers: gossip, the end of recovery, ticks, news of sync points.
+//! What a node does beside its workers: gossip, the end of recovery, ticks, what may be let go.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use muniment_core::{LogIndex, TreeSize};
 use openraft::AsyncRuntime;
 use tokio::sync::{Notify, mpsc};
 
@@ -13,10 +14,13 @@ use crate::environment::Environment;
 use crate::node::Core;
 use crate::peer_messages::{Kind, SignedBody, put_signed_body, read_signed_body};
 use crate::seal_worker::SealTask;
+use crate::sync_worker::SyncTask;
 use crate::transport::Lane;
 
 /// Between two looks at whether a sync point or a lost cosignature is due.
 const TICK: Duration = Duration::from_millis(200);
+/// Between two looks at what may be let go.
+const RETENTION: Duration = Duration::from_secs(1);
 
 /// Sends cosignatures to every other member; what they answer goes back to the seal worker.
 pub(crate) async fn gossip<R: Environment>(
@@ -74,7 +78,7 @@ pub(crate) async fn ticks<R: Environment>(core: Arc<Core<R>>) {
     }
 }
 
-/// After each sync point openraft learns of it, and the log may go behind the world dump.
+/// After each derived point that others may take over openraft learns of it.
 pub(crate) async fn snapshots<R: Environment>(core: Arc<Core<R>>, made: Arc<Notify>) {
     loop {
         let over = std::pin::pin!(core.lifecycle.over());
@@ -82,7 +86,52 @@ pub(crate) async fn snapshots<R: Environment>(core: Arc<Core<R>>, made: Arc<Noti
         if let futures::future::Either::Right(_) = futures::future::select(made, over).await {
             return;
         }
-        // Both fail only when Raft has stopped, which the loop notices next.
+        // Fails only when Raft has stopped, which the loop notices next.
         drop(core.raft.trigger().snapshot().await);
+    }
+}
+
+/// Confirms derived points whose leaf is in the ledger, and lets the log go behind them.
+pub(crate) async fn retention<R: Environment>(core: Arc<Core<R>>, syncs: mpsc::UnboundedSender<SyncTask>) {
+    let mut confirmed = TreeSize(0);
+    while !core.lifecycle.is_over() {
+        let view = core.published.view();
+        let size = view.world.head().derived_size;
+        if size != confirmed && !core.must_keep_point() {
+            confirmed = size;
+            // A worker that is gone belongs to a node that is over.
+            drop(syncs.send(SyncTask::Confirm { files: view.files.clone(), size }));
+        }
+        if let Some(upto) = core.purgeable() {
+            // Fails only when Raft has stopped.
+            drop(core.raft.trigger().purge_log(upto.0).await);
+        }
+        R::Runtime::sleep(RETENTION).await;
+    }
+}
+
+impl<R: Environment> Core<R> {
+    /// Whether a peer is taking over the point that is offered now: a newer one would send it back to the start.
+    fn must_keep_point(&self) -> bool {
+        let limits = &self.limits;
+        let fits = |kept: LogIndex| self.snapshot_index().is_none_or(|point| point >= kept);
+        let kept = self.tail.first_index_kept(limits.log_keep_for_peer_bytes, limits.log_segment_bytes);
+        self.points.server.is_leased(self.clock.now_ms()) && kept.is_none_or(fits)
+    }
+
+    /// The entry of the point that is offered now.
+    fn snapshot_index(&self) -> Option<LogIndex> {
+        self.current.snapshot()?.meta.last_log_id.map(|log_id| LogIndex(log_id.index))
+    }
+
+    /// The last entry that the log may lose: behind the offered point, behind the world dump that a restart replays from,
+    /// and further back than what is kept for members that were away for a while.
+    fn purgeable(&self) -> Option<LogIndex> {
+        let limits = &self.limits;
+        let kept = self.tail.first_index_kept(limits.log_keep_bytes, limits.log_segment_bytes)?;
+        let dump = self.published.view().files.sync_point().dump?.position.log_index;
+        let upto = LogIndex(kept.0.checked_sub(1)?).min(dump).min(self.snapshot_index()?);
+        let purged = self.tail.purged().map(|log_id| LogIndex(log_id.index));
+        (Some(upto) > purged).then_some(upto)
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! Must never: know Raft's protocol, the network, a clock, or what a record means.
 
+mod aborts;
 mod data_dir;
 pub mod disk;
 mod error;
@@ -22,6 +23,7 @@ pub mod raft_log;
 mod replace;
 mod segment;
 
+pub use aborts::Aborts;
 pub use data_dir::{DataDir, OpenError, RESERVE_BYTES, insist_on_room};
 pub use error::{Health, StorageError};
 pub use file_disk::FileDisk;

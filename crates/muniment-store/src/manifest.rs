@@ -10,11 +10,12 @@ use muniment_core::{Hash, TreeSize};
 
 use crate::disk::Disk;
 use crate::error::{At, StorageError};
-use crate::ledger::LedgerFile;
 use crate::ledger::current::{CURRENT_FILE, Current};
+use crate::ledger::derived_point::DERIVED_FILE;
+use crate::ledger::{EntryPosition, LedgerFile};
 
-/// Bytes asked for at a time.
-pub(crate) const RANGE_BYTES: u64 = 1024 * 1024;
+/// Bytes asked for at a time, at most.
+pub const RANGE_BYTES: u64 = 1024 * 1024;
 
 /// The evidence files of a sync point, and its world dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +59,20 @@ impl Manifest {
     /// # Errors
     /// [`StorageError::Refused`] before the first sync point; else what the disk answers.
     pub fn describe(disk: &dyn Disk, ledger_dir: &Path) -> Result<Self, StorageError> {
-        let Some(mut current) = Current::load(disk, ledger_dir)? else {
-            return Err(StorageError::refused("no sync point to describe: the ledger was never opened"));
+        Self::describe_point(disk, ledger_dir, CURRENT_FILE)
+    }
+
+    /// As [`Manifest::describe`], of the newest derived point whose leaf is in the ledger.
+    ///
+    /// # Errors
+    /// [`StorageError::Refused`] before there is one; else what the disk answers.
+    pub fn describe_derived(disk: &dyn Disk, ledger_dir: &Path) -> Result<Self, StorageError> {
+        Self::describe_point(disk, ledger_dir, DERIVED_FILE)
+    }
+
+    fn describe_point(disk: &dyn Disk, ledger_dir: &Path, name: &str) -> Result<Self, StorageError> {
+        let Some(mut current) = Current::load_from(disk, &ledger_dir.join(name))? else {
+            return Err(StorageError::refused(format!("there is no {name} to describe yet")));
         };
         current.lengths.retain(|file, _| file.is_common());
         let mut digests = Vec::with_capacity(current.lengths.len());
@@ -87,6 +100,18 @@ impl Manifest {
     #[must_use]
     pub const fn root(&self) -> Hash {
         self.current.point.root
+    }
+
+    /// The entry that it follows.
+    #[must_use]
+    pub const fn position(&self) -> Option<EntryPosition> {
+        self.current.point.position
+    }
+
+    /// As it was given with the sync point.
+    #[must_use]
+    pub fn membership(&self) -> &[u8] {
+        &self.current.point.membership
     }
 
     /// The files to fetch.
@@ -162,8 +187,8 @@ impl FileSource for DirectorySource {
     }
 }
 
-/// Offset and length of each range of a file of `length` bytes.
-pub(crate) fn ranges(length: u64) -> impl Iterator<Item = (u64, u64)> {
+/// Offset and length of each range of a file of `length` bytes, as peers ask for them: at most 1 MiB.
+pub fn ranges(length: u64) -> impl Iterator<Item = (u64, u64)> {
     let starts = (0..length).step_by(usize::try_from(RANGE_BYTES).expect("1 MiB"));
     starts.map(move |offset| (offset, RANGE_BYTES.min(length - offset)))
 }

@@ -9,10 +9,14 @@ use muniment_core::{NodeId, Suite};
 use muniment_ledger::judge::Rules;
 use muniment_raft::{
     Environment, Handle, Limits, Links, MemoryNetwork, Node, Notary, Options, OwnState, StartError, Timings,
+    Transport,
 };
 use muniment_store::disk::Disk;
 
 use crate::ledger;
+
+/// Puts something between a node and its end of the network.
+pub type TransportOf = Arc<dyn Fn(NodeId, Arc<dyn Transport>) -> Arc<dyn Transport>>;
 
 /// What a cluster's nodes are made of; tests change what they are about.
 pub struct ClusterOptions {
@@ -26,6 +30,8 @@ pub struct ClusterOptions {
     pub limits: Limits,
     /// The links between nodes.
     pub links: Arc<dyn Links>,
+    /// What stands between a node and its end of the network.
+    pub transport: TransportOf,
     /// How a node forms its checkpoints.
     pub notary: Arc<dyn Fn(NodeId) -> Arc<dyn Notary>>,
     /// By which rules a node judges.
@@ -42,6 +48,7 @@ impl ClusterOptions {
             timings: Timings::lan(),
             limits: Limits { log_segment_bytes: 8 * 1024 * 1024, disk_reserve_bytes: 0, ..Limits::default() },
             links: Arc::new(muniment_raft::PerfectLinks),
+            transport: Arc::new(|_, endpoint| endpoint),
             notary: Arc::new(|_| Arc::new(OwnState)),
             rules: Arc::new(|_| None),
         }
@@ -125,7 +132,7 @@ impl<R: Environment> Cluster<R> {
             node_id: id,
             incarnation: id.0,
             keys: ledger::keys(self.options.suite, number),
-            transport: self.network.endpoint(id),
+            transport: (self.options.transport)(id, self.network.endpoint(id)),
             notary: (self.options.notary)(id),
             rules: (self.options.rules)(id),
             timings: self.options.timings.clone(),

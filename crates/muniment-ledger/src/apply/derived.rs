@@ -23,12 +23,16 @@ impl Run<'_> {
         verified: &VerifiedDerived,
     ) -> Result<LeafIndex, DerivedRefusal> {
         if let Err(refusal) = self.check_derived(verified) {
-            self.alarm(Alarm::DerivedRefused { log_index: self.log_index, refusal });
+            // Two leaders in turn may propose the same statement: the second one is no news.
+            if !matches!(refusal, DerivedRefusal::Superseded { .. }) {
+                self.alarm(Alarm::DerivedRefused { log_index: self.log_index, refusal });
+            }
             return Err(refusal);
         }
         let derived = &verified.statement.derived;
         let leaf = self.commit_own(Kind::Derived, &derived.encode(), part);
-        self.ledger.world.head.derived_size = derived.size;
+        let head = &mut self.ledger.world.head;
+        (head.derived_size, head.derived_leaf) = (derived.size, leaf);
         self.applied.admissions.push(KeptAdmission::Derived(verified.statement.clone()).encode());
         Ok(leaf)
     }

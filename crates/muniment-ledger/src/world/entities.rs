@@ -22,6 +22,8 @@ layout! {
         pub rules: RulesVersion,
         /// Size of the newest derived statement that became a leaf; 0 = none.
         pub derived_size: TreeSize,
+        /// That statement's leaf.
+        pub derived_leaf: LeafIndex,
     }
 }
 

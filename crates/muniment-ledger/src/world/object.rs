@@ -234,6 +234,7 @@ mod tests {
             raft_term: RaftTerm(4),
             rules: RulesVersion(5),
             derived_size: TreeSize(6),
+            derived_leaf: LeafIndex(7),
         });
         check(&Bureau {
             code: text("org:a"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muniment_core::batch::{BatchHeader, Part, encode_batch};
+use muniment_core::batch::{BatchHeader, Part, SealMark, encode_batch};
 use muniment_core::derived::DerivedStatement;
 use muniment_core::founding::Founding;
 use muniment_core::v1::{self, Record, Stream};
@@ -148,7 +148,10 @@ fn entries(suite: Suite, log: &[Vec<Submitted>]) -> (Founding, Vec<Arc<[u8]>>) {
                 }
             }
         }
-        let header = BatchHeader { seal: number % 3 == 0, ..guide.header() };
+        let header = BatchHeader {
+            seal: if number % 3 == 0 { SealMark::Derive } else { SealMark::None },
+            ..guide.header()
+        };
         let bytes = encode_batch(&header, &parts);
         guide.apply_bytes(bytes.clone());
         entries.push(bytes.into());

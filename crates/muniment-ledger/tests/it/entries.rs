@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use muniment_core::admission::{Admission, KeptAdmission, Submission};
-use muniment_core::batch::{BatchHeader, encode_batch};
+use muniment_core::batch::{BatchHeader, SealMark, encode_batch};
 use muniment_core::derived::{Derived, DerivedStatement};
 use muniment_core::keys::SigningKey;
 use muniment_core::v1::{self, Record};
@@ -179,8 +179,13 @@ fn time_never_goes_back() {
 fn marks_governance_and_multiples_of_65536_seal() {
     let mut scene = Scene::new(Suite::Blake3);
     assert!(!scene.apply(&[]).seal);
-    let header = BatchHeader { seal: true, ..scene.header() };
-    assert!(scene.apply_bytes(encode_batch(&header, &[] as &[Vec<u8>])).seal);
+    for (mark, seals, derives) in
+        [(SealMark::None, false, false), (SealMark::Seal, true, false), (SealMark::Derive, true, true)]
+    {
+        let header = BatchHeader { seal: mark, ..scene.header() };
+        let applied = scene.apply_bytes(encode_batch(&header, &[] as &[Vec<u8>]));
+        assert_eq!((applied.seal, applied.derive), (seals, derives), "{mark:?}");
+    }
     let policy = v1::PolicyAdopted { version: 1, document: b"policy".to_vec() };
     let records = [scene.record(HEFEI, policy)];
     let part = part_of(&mut scene, HEFEI, &records);

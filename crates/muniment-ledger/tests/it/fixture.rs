@@ -1,7 +1,7 @@
 //! A ledger of three bureaus, and records for it.
 
 use muniment_core::admission::{Admission, Submission};
-use muniment_core::batch::{BatchHeader, SubmittedRecord, encode_admission_part, encode_batch};
+use muniment_core::batch::{BatchHeader, SealMark, SubmittedRecord, encode_admission_part, encode_batch};
 use muniment_core::contact::Contact;
 use muniment_core::cosignature::{CosigningKey, LogKey};
 use muniment_core::digest::record_digest;
@@ -174,7 +174,7 @@ impl Scene {
             rules: RulesVersion(1),
             ledger_id: self.founding.ledger_id(),
             proposed_at: UnixMillis(self.now),
-            seal: false,
+            seal: SealMark::None,
             applied_size: TreeSize(0),
             root_prefix: [0; 8],
         }

@@ -28,6 +28,7 @@ use crate::error::{At, StorageError};
 use crate::identity::{IDENTITY_FILE, Identity, IdentityError};
 use crate::ledger::current::{CURRENT_FILE, Current};
 use crate::ledger::cursor::Sequence;
+use crate::ledger::derived_point::{DERIVED_FILE, DERIVING_FILE};
 use crate::ledger::{LedgerFile, check_dump, list};
 use crate::raft_log;
 use frames::Frames;
@@ -132,7 +133,59 @@ pub(crate) fn check_ledger(
         Err(error) => return Err(error),
     };
     check_current(disk, dir, identity, &current, leaf_check, &mut report)?;
+    for name in [DERIVED_FILE, DERIVING_FILE] {
+        check_derived_point(disk, dir, identity, (name, &current), &mut report)?;
+    }
     Ok(report)
+}
+
+/// Checks a derived point: its file, its world dump, and that the evidence files reach as far as it says.
+fn check_derived_point(
+    disk: &dyn Disk,
+    dir: &Path,
+    identity: &Identity,
+    (name, current): (&str, &Current),
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    match Current::load_from(disk, &dir.join(name)) {
+        Ok(None) => {}
+        Ok(Some(point)) if point.ledger_id != identity.ledger_id => {
+            report.find(name, 10, 32, "it belongs to another ledger");
+        }
+        Ok(Some(point)) => {
+            let reached = |file| current.lengths.get(file).copied().unwrap_or(0);
+            let mut common = point.lengths.iter().filter(|(file, _)| file.is_common());
+            if let Some((file, length)) = common.find(|(file, length)| reached(file) < **length) {
+                let what = format!("{file} has {} bytes in the sync point, {length} here", reached(file));
+                report.find(name, 0, 0, what);
+            }
+            check_world(disk, dir, identity, &point, report)?;
+        }
+        Err(StorageError::Corrupt { offset, what, .. }) => report.find(name, offset, 0, what),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Checks the world dump that a point names.
+fn check_world(
+    disk: &dyn Disk,
+    dir: &Path,
+    identity: &Identity,
+    point: &Current,
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    let Some(about) = &point.point.dump else { return Ok(()) };
+    let file = format!("world/{}", about.file_name());
+    match check_dump(disk, dir, identity.ledger_id, about) {
+        Ok(_) => {}
+        Err(StorageError::Corrupt { offset, what, .. }) => report.find(file, offset, about.bytes, what),
+        Err(StorageError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            report.find(file, 0, 0, "it is missing");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Checks a ledger directory against a sync point.
@@ -150,19 +203,7 @@ pub(crate) fn check_current(
     while notes.next(report)?.is_some() {
         report.counts.checkpoints += 1;
     }
-    if let Some(about) = &current.point.dump {
-        match check_dump(disk, dir, identity.ledger_id, about) {
-            Ok(_) => {}
-            Err(StorageError::Corrupt { offset, what, .. }) => {
-                report.find(format!("world/{}", about.file_name()), offset, about.bytes, what);
-            }
-            Err(StorageError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-                report.find(format!("world/{}", about.file_name()), 0, 0, "it is missing");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    check_world(disk, dir, identity, current, report)
 }
 
 /// Files must be as long as the sync point says, and as its size needs. Longer is not yet synced: no damage.

@@ -10,6 +10,7 @@ use super::cursor::Cursors;
 use super::file::LedgerFile;
 use super::sync_point::{EntryPosition, SyncPoint};
 use super::world_dump::WorldDumpRef;
+use super::writer::record_bytes;
 use crate::disk::Disk;
 use crate::error::StorageError;
 use crate::replace::{exists, read_file, replace_file};
@@ -35,23 +36,32 @@ pub(crate) struct Current {
 impl Current {
     /// Reads `CURRENT`; `None` if there is none.
     pub(crate) fn load(disk: &dyn Disk, ledger_dir: &Path) -> Result<Option<Self>, StorageError> {
-        let path = ledger_dir.join(CURRENT_FILE);
-        if !exists(disk, &path)? {
-            return Ok(None);
-        }
-        Self::decode(&path, &read_file(disk, &path)?).map(Some)
+        Self::load_from(disk, &ledger_dir.join(CURRENT_FILE))
     }
 
-    /// Puts it in place. Durable on return; a crash before leaves the last one or this one.
+    /// Reads a file of this form; `None` if there is none.
+    pub(crate) fn load_from(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, StorageError> {
+        if !exists(disk, path)? {
+            return Ok(None);
+        }
+        Self::decode(path, &read_file(disk, path)?).map(Some)
+    }
+
+    /// Puts `CURRENT` in place. Durable on return; a crash before leaves the last one or this one.
     pub(crate) fn store(&self, disk: &dyn Disk, ledger_dir: &Path) -> Result<(), StorageError> {
-        replace_file(disk, &ledger_dir.join(CURRENT_FILE), &self.encode())
+        self.store_as(disk, &ledger_dir.join(CURRENT_FILE))
+    }
+
+    /// As [`Current::store`], under another name.
+    pub(crate) fn store_as(&self, disk: &dyn Disk, path: &Path) -> Result<(), StorageError> {
+        replace_file(disk, path, &self.encode())
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&FORMAT_VERSION.to_be_bytes());
         bytes.extend_from_slice(&self.ledger_id.0);
-        let SyncPoint { position, membership, size, root, dump } = &self.point;
+        let SyncPoint { position, membership, size, root, record_bytes: _, dump } = &self.point;
         bytes.push(u8::from(position.is_some()));
         write_position(&mut bytes, position.unwrap_or_default());
         write_block(&mut bytes, membership);
@@ -119,7 +129,8 @@ impl Current {
         }
         reader.end()?;
         let position = has_position.then_some(position);
-        let point = SyncPoint { position, membership, size, root, dump };
+        let record_bytes = record_bytes(&lengths);
+        let point = SyncPoint { position, membership, size, root, record_bytes, dump };
         Ok(Some(Self { ledger_id, point, cursors, lengths }))
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod address;
 mod checkpoints;
 pub(crate) mod current;
 pub(crate) mod cursor;
+pub(crate) mod derived_point;
 mod extents;
 mod file;
 pub(crate) mod files;

@@ -10,13 +10,14 @@ use muniment_core::{Hash, Tree, TreeSize};
 use super::checkpoints::Checkpoints;
 use super::current::Current;
 use super::cursor::Cursors;
+use super::derived_point::DerivedPoints;
 use super::extents::Extents;
 use super::file::{LedgerFile, directories};
 use super::files::Files;
 use super::sync_point::{SyncPoint, remove_other_dumps};
 use super::view::{Shared, View};
 use super::world_dump::{DumpedWorld, check_dump};
-use super::writer::Writer;
+use super::writer::{Writer, record_bytes};
 use crate::disk::Disk;
 use crate::error::{At, StorageError};
 use crate::identity::Identity;
@@ -60,9 +61,10 @@ pub fn open(disk: Arc<dyn Disk>, dir: &Path, identity: &Identity) -> Result<Open
             (cursors, about.size, Some(DumpedWorld { about: *about, world }))
         }
     };
+    let derived_points = DerivedPoints::load(&*disk, dir)?;
     let files = Files::new(disk, dir);
-    let shared = Arc::new(Shared::new(files, identity.ledger_id, current.point.clone()));
-    remove_other_dumps(&shared, current.point.dump.as_ref())?;
+    let shared = Arc::new(Shared::new(files, identity.ledger_id, current.point.clone(), derived_points));
+    remove_other_dumps(&shared)?;
     let checkpoints = Checkpoints::open(Arc::clone(&shared), checkpoint_segments, &current.lengths)?;
     let suite = identity.suite;
     let view = View { shared: Arc::clone(&shared), suite };
@@ -75,6 +77,7 @@ pub fn open(disk: Arc<dyn Disk>, dir: &Path, identity: &Identity) -> Result<Open
         suite,
         frontier,
         cursors,
+        record_bytes: record_bytes(&lengths),
         held: lengths.iter().map(|(file, length)| (*file, *length)).collect::<HashMap<_, _>>(),
         lengths,
         held_size,
@@ -109,7 +112,14 @@ fn begin(disk: &dyn Disk, dir: &Path, identity: &Identity) -> Result<Current, St
         return Err(StorageError::corrupt(&dir.join(super::current::CURRENT_FILE), 0, what));
     }
     let root: Hash = identity.suite.empty(Tree::Ledger);
-    let point = SyncPoint { position: None, membership: Vec::new(), size: TreeSize(0), root, dump: None };
+    let point = SyncPoint {
+        position: None,
+        membership: Vec::new(),
+        size: TreeSize(0),
+        root,
+        record_bytes: 0,
+        dump: None,
+    };
     let current = Current {
         ledger_id: identity.ledger_id,
         point,

@@ -7,10 +7,12 @@ use muniment_core::{Hash, LogIndex, RaftTerm, TreeSize};
 
 use super::current::Current;
 use super::cursor::Cursors;
+use super::derived_point;
 use super::file::LedgerFile;
 use super::files::lock;
 use super::view::Shared;
 use super::world_dump::{WorldDump, WorldDumpRef, write_dump};
+use super::writer::record_bytes;
 use crate::error::{At, StorageError};
 
 /// Which Raft entry something follows.
@@ -42,6 +44,8 @@ pub struct SyncPoint {
     pub size: TreeSize,
     /// Root at that size.
     pub root: Hash,
+    /// Bytes of the record segments: the same on every node.
+    pub record_bytes: u64,
     /// The newest world dump; replay starts behind it.
     pub dump: Option<WorldDumpRef>,
 }
@@ -56,9 +60,21 @@ pub struct SyncPointJob {
     pub(super) cursors: Cursors,
     pub(super) lengths: BTreeMap<LedgerFile, u64>,
     pub(super) dump: Option<WorldDump>,
+    pub(super) derived: bool,
 }
 
 impl SyncPointJob {
+    /// Also keeps the point as the awaited derived point: for the state that a mark in the log asks to derive values
+    /// of. It needs a world dump of its own.
+    ///
+    /// # Panics
+    /// If the job was prepared without a dump.
+    pub fn as_derived_point(mut self) -> Self {
+        assert!(self.dump.is_some(), "a derived point has the world dump of its own state");
+        self.derived = true;
+        self
+    }
+
     /// Syncs every evidence file, writes the world dump if there is one to write, then puts `CURRENT` in place.
     ///
     /// On return the sync point is durable; a crash before leaves the previous one. A job that comes after a newer one
@@ -92,13 +108,17 @@ impl SyncPointJob {
             None => self.shared.sync_point().dump,
         };
         let SyncPointMeta { position, membership } = self.meta;
-        let point =
-            SyncPoint { position: Some(position), membership, size: self.size, root: self.root, dump };
         let (cursors, lengths) = (self.cursors, self.lengths);
+        let record_bytes = record_bytes(&lengths);
+        let (size, root) = (self.size, self.root);
+        let point = SyncPoint { position: Some(position), membership, size, root, record_bytes, dump };
         let current = Current { ledger_id, point, cursors, lengths };
         current.store(&*files.disk, &files.dir)?;
         self.shared.set_sync_point(current.point.clone());
-        remove_other_dumps(&self.shared, current.point.dump.as_ref())?;
+        if self.derived {
+            derived_point::keep(&self.shared, &current)?;
+        }
+        remove_other_dumps(&self.shared)?;
         Ok(current.point)
     }
 }
@@ -112,12 +132,19 @@ impl std::fmt::Debug for SyncPointJob {
     }
 }
 
-/// Removes dumps that `CURRENT` no longer names. Not synced: one that comes back after a crash is removed next time.
-pub(super) fn remove_other_dumps(shared: &Shared, kept: Option<&WorldDumpRef>) -> Result<(), StorageError> {
+/// Removes dumps that no point names any more. Not synced: one that comes back after a crash is removed next time.
+pub(super) fn remove_other_dumps(shared: &Shared) -> Result<(), StorageError> {
     let dir = shared.files.dir.join("world");
-    let kept = kept.map(WorldDumpRef::file_name);
+    let derived = lock(&shared.derived_points).clone();
+    let points = [Some(shared.sync_point()), derived.confirmed, derived.awaited];
+    let kept: Vec<String> = points
+        .iter()
+        .flatten()
+        .filter_map(|point| point.dump.as_ref())
+        .map(WorldDumpRef::file_name)
+        .collect();
     for entry in shared.files.disk.list(&dir).at("list", &dir)? {
-        if Some(&entry.name) != kept.as_ref() {
+        if !kept.contains(&entry.name) {
             let path = dir.join(&entry.name);
             shared.files.disk.remove_file(&path).at("remove", &path)?;
         }

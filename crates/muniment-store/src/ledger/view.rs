@@ -9,6 +9,7 @@ use muniment_core::tree::HashReader;
 use muniment_core::{Blind, Hash, LeafIndex, LedgerId, Stub, Suite, Tree, TreeSize};
 
 use super::address::{ADDRESS_LENGTH, Address};
+use super::derived_point::DerivedPoints;
 use super::extents::row_place;
 use super::file::LedgerFile;
 use super::files::{Files, lock};
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     published: Mutex<(TreeSize, Hash)>,
     /// The newest sync point. Held for a copy.
     sync_point: Mutex<SyncPoint>,
+    /// Derived points. Held for a copy.
+    pub(super) derived_points: Mutex<DerivedPoints>,
     /// Length of each checkpoint segment. Held for a copy.
     checkpoint_lengths: Mutex<BTreeMap<LedgerFile, u64>>,
     /// Held while a sync point is made.
@@ -34,12 +37,18 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) const fn new(files: Files, ledger_id: LedgerId, sync_point: SyncPoint) -> Self {
+    pub(super) const fn new(
+        files: Files,
+        ledger_id: LedgerId,
+        sync_point: SyncPoint,
+        derived_points: DerivedPoints,
+    ) -> Self {
         Self {
             files,
             ledger_id,
             published: Mutex::new((sync_point.size, sync_point.root)),
             sync_point: Mutex::new(sync_point),
+            derived_points: Mutex::new(derived_points),
             checkpoint_lengths: Mutex::new(BTreeMap::new()),
             making: Mutex::new(()),
         }

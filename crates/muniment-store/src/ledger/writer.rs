@@ -76,6 +76,8 @@ pub struct Writer {
     pub(super) extents: Extents,
     /// Bytes written since a background sync was handed out.
     pub(super) unsynced: u64,
+    /// Bytes of all record segments.
+    pub(super) record_bytes: u64,
     /// For comparing.
     pub(super) scratch: Vec<u8>,
 }
@@ -155,7 +157,14 @@ impl Writer {
             cursors: self.cursors,
             lengths: self.lengths.clone(),
             dump,
+            derived: false,
         })
+    }
+
+    /// Bytes of all record segments so far: the same on every node.
+    #[must_use]
+    pub const fn record_bytes(&self) -> u64 {
+        self.record_bytes
     }
 
     /// Lays out the batch's bytes, file by file, and moves the ends on.
@@ -206,6 +215,9 @@ impl Writer {
         if known < bytes.len() {
             self.shared.files.append(*file, offset + known as u64, &bytes[known..])?;
             self.unsynced += (bytes.len() - known) as u64;
+            if matches!(file, LedgerFile::Records(..)) {
+                self.record_bytes += (bytes.len() - known) as u64;
+            }
             self.lengths.insert(*file, end);
         }
         Ok(())
@@ -247,6 +259,11 @@ impl Writer {
         self.unsynced = 0;
         Some(BackgroundSync { shared: Arc::clone(&self.shared) })
     }
+}
+
+/// Bytes of the record segments among files.
+pub(super) fn record_bytes(lengths: &BTreeMap<LedgerFile, u64>) -> u64 {
+    lengths.iter().filter(|(file, _)| matches!(file, LedgerFile::Records(..))).map(|(_, bytes)| bytes).sum()
 }
 
 /// Checks what gathering relies on.

@@ -52,6 +52,18 @@ impl LogReader {
         (count > 0).then(|| LogIndex(index.first + count - 1))
     }
 
+    /// The first entry of the newest segments that together have at least `bytes`; what lies before may go if nothing
+    /// else needs it. `None` while the log is no longer than that. Whole segments only: nothing else frees disk.
+    #[must_use]
+    pub fn first_index_kept(&self, bytes: u64, segment_bytes: u64) -> Option<LogIndex> {
+        let index = self.lock();
+        let newest = *index.segments.last_key_value()?.0;
+        let kept = u32::try_from(bytes.div_ceil(segment_bytes.max(1))).unwrap_or(u32::MAX);
+        let oldest_kept = newest.checked_sub(kept)?;
+        let before = index.slots.partition_point(|slot| slot.segment < oldest_kept);
+        (before > 0).then_some(LogIndex(index.first + before as u64))
+    }
+
     /// How far the log was purged.
     #[must_use]
     pub fn purged(&self) -> Option<Purged> {
