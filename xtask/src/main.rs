@@ -15,13 +15,15 @@ use part::{Outcome, Part};
 const USAGE: &str = "usage: cargo xtask <command>
 
   demo [OPTIONS]   build, and run `muniment demo` to its end (options are passed on; try --help)
+  dev [OPTIONS]    build, and keep a ledger of three bureaus open: `munimentd dev` (try --help)
   test [PART...]   install what the checks need and run all of them, or only the parts named:
-                   format, lints, licences, rust, c2sp";
+                   format, lints, licences, proto, rust, c2sp";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
-        Some((command, rest)) if command == "demo" => demo(rest),
+        Some((command, rest)) if command == "demo" => run("muniment", "demo", rest),
+        Some((command, rest)) if command == "dev" => run("munimentd", "dev", rest),
         Some((command, rest)) if command == "test" => test(rest),
         _ => {
             eprintln!("{USAGE}");
@@ -30,9 +32,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds the command line and runs its demonstration.
-fn demo(options: &[String]) -> ExitCode {
-    let mut command = tools::cargo(&["run", "--quiet", "--package", "muniment", "--", "demo"]);
+/// Builds a program and runs one of its commands to its end.
+fn run(program: &str, verb: &str, options: &[String]) -> ExitCode {
+    let mut command = tools::cargo(&["run", "--quiet", "--package", program, "--", verb]);
     match command.args(options).status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
@@ -61,6 +63,7 @@ const PARTS: &[Part] = &[
         },
     },
     Part { name: "licences", run: licences },
+    Part { name: "proto", run: proto },
     Part {
         name: "rust",
         run: |_| part::cargo_test(&mut tools::cargo(&["test", "--workspace", "--no-fail-fast"])),
@@ -95,6 +98,26 @@ fn licences(root: &std::path::Path) -> Outcome {
             part::check(Command::new(program).args(arguments).current_dir(root))
         }
         Err(error) => Outcome::broken(&error),
+    }
+}
+
+/// The proto files by buf: style and comments, and nothing that breaks what the branch `main` promised.
+fn proto(root: &std::path::Path) -> Outcome {
+    let buf = match tools::python_tool(root, "buf-bin==1.75.0", "buf") {
+        Ok(program) => program,
+        Err(error) => return Outcome::broken(&error),
+    };
+    let lint = part::check(Command::new(&buf).arg("lint").current_dir(root));
+    match tools::git_archive(root, &["main", "origin/main"], "proto") {
+        Some(before) => {
+            let mut breaking = Command::new(&buf);
+            breaking.args(["breaking", "--against"]).arg(before).current_dir(root);
+            lint.and(part::check(&mut breaking))
+        }
+        None => {
+            println!("proto: there is no branch main with proto files here: NOT compared with it");
+            lint
+        }
     }
 }
 

@@ -32,6 +32,11 @@ impl Outcome {
         self.failed == 0 && self.passed > 0
     }
 
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
+
     /// A runner that exits non-zero without naming a failed test (it did not compile, say) counts as one failure.
     fn with_exit(mut self, success: bool) -> Self {
         if !success && self.failed == 0 {

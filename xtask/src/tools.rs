@@ -38,3 +38,16 @@ pub(crate) fn python_tool(root: &Path, package: &str, program: &str) -> Result<P
     ]))?;
     Ok(path)
 }
+
+/// A directory as it is on the first of these branches that has it, as a tar file below `target`.
+pub(crate) fn git_archive(root: &Path, branches: &[&str], directory: &str) -> Option<PathBuf> {
+    let archive = root.join("target").join(format!("{directory}.tar"));
+    branches.iter().find_map(|branch| {
+        let mut git = Command::new("git");
+        git.args(["archive", "--format=tar", "--output"]).arg(&archive);
+        let tree = format!("{branch}:{directory}");
+        // Quiet: a branch that is not there is no error, the next one may be.
+        let output = git.arg(tree).current_dir(root).output().ok()?;
+        output.status.success().then(|| archive.clone())
+    })
+}

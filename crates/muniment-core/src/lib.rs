@@ -44,7 +44,6 @@ mod verdict;
 pub mod verify;
 
 /// Messages generated from `proto/muniment/v1`.
-#[expect(missing_docs, reason = "generated: the proto files document every message and field")]
 #[expect(clippy::pedantic, clippy::doc_markdown, reason = "generated")]
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/muniment.v1.rs"));
@@ -58,5 +57,5 @@ pub use numbers::{
 pub use reason::Reason;
 pub use record::RecordError;
 pub use stub::{Stub, StubError};
-pub use suite::{Hash, HashSuite, Suite, Tree};
+pub use suite::{Hash, HashInputs, HashSuite, Suite, Tree};
 pub use verdict::{Flag, Verdict};

@@ -88,6 +88,16 @@ reasons! {
     28 NotPermitted "NOT_PERMITTED",
     /// No such thing.
     29 NotFound "NOT_FOUND",
+    /// A field of the request is missing, malformed or out of its bounds.
+    30 InvalidRequest "INVALID_REQUEST",
+    /// The call came without a certificate that speaks for a bureau of this ledger.
+    31 Unauthenticated "UNAUTHENTICATED",
+    /// The caller did not read its stream in time and was cut off; it resumes.
+    32 SlowReader "SLOW_READER",
+    /// This node's copy of what was asked for is damaged; other members have theirs.
+    33 Damaged "DAMAGED",
+    /// A fault of this build.
+    34 Internal "INTERNAL",
 }
 
 impl std::fmt::Display for Reason {

@@ -1,10 +1,14 @@
 //! Hash suites: one per ledger, fixed in its founding file, named in every artefact.
 
+mod inputs;
+mod side_by_side;
+
 use std::fmt;
 use std::sync::LazyLock;
 
 use sha2::Digest as _;
 
+pub use self::inputs::HashInputs;
 use crate::numbers::byte_id;
 
 byte_id!(
@@ -72,6 +76,21 @@ pub trait HashSuite {
     fn empty(tree: Tree) -> Hash;
     /// Hash of one posting list of the index.
     fn list(input: &[u8]) -> Hash;
+
+    /// The plain hash of each input.
+    fn hash_each(inputs: &HashInputs) -> Vec<Hash> {
+        inputs.iter().map(|input| Self::hash(&[input])).collect()
+    }
+
+    /// Hashes of leaves of `tree` whose inputs have 64 bytes.
+    fn leaves(tree: Tree, inputs: &[[u8; 64]]) -> Vec<Hash> {
+        inputs.iter().map(|input| Self::leaf(tree, input)).collect()
+    }
+
+    /// Hashes of inner nodes of `tree` over pairs of children.
+    fn nodes(tree: Tree, children: &[[Hash; 2]]) -> Vec<Hash> {
+        children.iter().map(|[left, right]| Self::node(tree, left, right)).collect()
+    }
 }
 
 struct Blake3;
@@ -109,10 +128,7 @@ impl HashSuite for Blake3 {
     }
 
     fn node(tree: Tree, left: &Hash, right: &Hash) -> Hash {
-        let mut input = [0; 64];
-        input[..32].copy_from_slice(&left.0);
-        input[32..].copy_from_slice(&right.0);
-        Hash(blake3::keyed_hash(&BLAKE3_KEYS[tree.position()].1, &input).into())
+        Hash(blake3::keyed_hash(&BLAKE3_KEYS[tree.position()].1, &node_input(left, right)).into())
     }
 
     fn empty(tree: Tree) -> Hash {
@@ -122,6 +138,26 @@ impl HashSuite for Blake3 {
     fn list(input: &[u8]) -> Hash {
         Hash(blake3::keyed_hash(&BLAKE3_LIST_KEY, input).into())
     }
+
+    fn hash_each(inputs: &HashInputs) -> Vec<Hash> {
+        side_by_side::hash_each(inputs)
+    }
+
+    fn leaves(tree: Tree, inputs: &[[u8; 64]]) -> Vec<Hash> {
+        side_by_side::keyed_hash_blocks(&BLAKE3_KEYS[tree.position()].0, inputs)
+    }
+
+    fn nodes(tree: Tree, children: &[[Hash; 2]]) -> Vec<Hash> {
+        let inputs: Vec<[u8; 64]> = children.iter().map(|[left, right]| node_input(left, right)).collect();
+        side_by_side::keyed_hash_blocks(&BLAKE3_KEYS[tree.position()].1, &inputs)
+    }
+}
+
+fn node_input(left: &Hash, right: &Hash) -> [u8; 64] {
+    let mut input = [0; 64];
+    input[..32].copy_from_slice(&left.0);
+    input[32..].copy_from_slice(&right.0);
+    input
 }
 
 /// Implements a suite in RFC 9162's manner over a digest of 32 bytes.
@@ -232,6 +268,24 @@ impl Suite {
     #[must_use]
     pub fn list(self, input: &[u8]) -> Hash {
         dispatch!(self, list(input))
+    }
+
+    /// [`Suite::hash`] of each input, in their order; blake3 hashes them side by side.
+    #[must_use]
+    pub fn hash_each(self, inputs: &HashInputs) -> Vec<Hash> {
+        dispatch!(self, hash_each(inputs))
+    }
+
+    /// [`Suite::leaf`] of each input, in their order; blake3 hashes them side by side.
+    #[must_use]
+    pub fn leaves(self, tree: Tree, inputs: &[[u8; 64]]) -> Vec<Hash> {
+        dispatch!(self, leaves(tree, inputs))
+    }
+
+    /// [`Suite::node`] of each pair of children, in their order; blake3 hashes them side by side.
+    #[must_use]
+    pub fn nodes(self, tree: Tree, children: &[[Hash; 2]]) -> Vec<Hash> {
+        dispatch!(self, nodes(tree, children))
     }
 }
 

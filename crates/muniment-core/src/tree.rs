@@ -100,6 +100,29 @@ impl Frontier {
         self.size += 1;
     }
 
+    /// Appends leaf hashes and reports the complete subtrees that they finish, level by level from the leaves up:
+    /// `(level, index of the first, hashes)`, without a hole. The same tree as by [`Frontier::push`] one by one.
+    pub fn extend(&mut self, leaves: Vec<Hash>, mut completed: impl FnMut(u8, u64, &[Hash])) {
+        let (mut row, mut first) = (leaves, self.size);
+        self.size += row.len() as u64;
+        let mut peaks = Vec::new();
+        for level in 0..=64_u8 {
+            if row.is_empty() {
+                break;
+            }
+            completed(level, first, &row);
+            if first & 1 == 1 {
+                row.insert(0, self.peaks.pop().expect("a set bit of the size has its peak"));
+            }
+            if row.len() % 2 == 1 {
+                peaks.extend(row.pop());
+            }
+            first >>= 1;
+            row = self.suite.nodes(self.tree, row.as_chunks().0);
+        }
+        self.peaks.extend(peaks.into_iter().rev());
+    }
+
     /// Root of the tree as it is (RFC 9162 2.1.1).
     #[must_use]
     pub fn root(&self) -> Hash {
@@ -115,8 +138,31 @@ impl Frontier {
 #[must_use]
 pub fn root_of(suite: Suite, tree: Tree, leaves: impl IntoIterator<Item = Hash>) -> Hash {
     let mut frontier = Frontier::new(suite, tree);
-    for leaf in leaves {
-        frontier.push(leaf, |_, _, _| ());
-    }
+    frontier.extend(leaves.into_iter().collect(), |_, _, _| ());
     frontier.root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_appended_together_make_the_tree_that_they_make_one_by_one() {
+        let leaf = |number: u64| Suite::Blake3.hash(&[&number.to_be_bytes()]);
+        for (before, count) in (0..20).flat_map(|before| (0..20).map(move |count| (before, count))) {
+            let mut single = Frontier::new(Suite::Blake3, Tree::Ledger);
+            (0..before).for_each(|number| single.push(leaf(number), |_, _, _| ()));
+            let mut together = single.clone();
+            let (mut one_by_one, mut by_level) = (Vec::new(), Vec::new());
+            for number in before..before + count {
+                single.push(leaf(number), |level, index, hash| one_by_one.push((level, index, hash)));
+            }
+            together.extend((before..before + count).map(leaf).collect(), |level, first, hashes| {
+                by_level.extend((first..).zip(hashes).map(|(index, hash)| (level, index, *hash)));
+            });
+            one_by_one.sort_by_key(|(level, index, _)| (*level, *index));
+            assert_eq!(by_level, one_by_one, "{count} leaves after {before}");
+            assert_eq!(together, single, "{count} leaves after {before}");
+        }
+    }
 }
