@@ -2,12 +2,15 @@
 //! deduplication, rules, stubs, tree, evidence files, sync points. `cargo bench -p muniment-tests --bench ledger`.
 //!
 //! One million 512-byte access records under an authorisation, in batches of 256, on real files below `target/`. CPU is
-//! that of the applying thread; files are synced on another, as in a node. Making the batches is not counted.
+//! that of the applying thread, freeing what a batch took included; files are synced on another, as in a node. Making
+//! the batches is not counted. Then one node of such a ledger is stopped and started again. `-- sha256` measures one
+//! suite alone.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 #![expect(clippy::cast_precision_loss, reason = "printed figures are not exact to the last digit")]
 
 use std::error::Error;
+use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -26,6 +29,8 @@ use muniment_store::{FileDisk, Identity, StorageError};
 #[path = "../../crates/muniment-ledger/tests/it/fixture.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "shared with the ledger's tests")]
 mod fixture;
+#[path = "ledger/restart.rs"]
+mod restart;
 
 use fixture::{BOZHOU, BodyOf, DATA_SET, HEFEI, Scene, access, admission_key, grant, published};
 
@@ -43,6 +48,34 @@ enum Sync {
     Point(Box<SyncPointJob>),
 }
 
+/// CPU time of the applying thread by stage.
+#[derive(Clone, Copy, Default)]
+struct Stages {
+    /// Decoding, canonical check, digests, terms, signatures.
+    verify: Duration,
+    /// Deduplication, rules, state, stubs.
+    apply: Duration,
+    /// Tree and files.
+    store: Duration,
+    /// Freeing what the batch took.
+    release: Duration,
+}
+
+impl Stages {
+    fn total(&self) -> Duration {
+        self.verify + self.apply + self.store + self.release
+    }
+}
+
+impl AddAssign for Stages {
+    fn add_assign(&mut self, other: Self) {
+        self.verify += other.verify;
+        self.apply += other.apply;
+        self.store += other.store;
+        self.release += other.release;
+    }
+}
+
 /// State machine and files of one member.
 struct Member {
     ledger: Ledger,
@@ -53,12 +86,14 @@ struct Member {
 
 impl Member {
     /// Verifies, applies and stores one entry; answers the CPU time that it took this thread.
-    fn apply(&mut self, batch: Arc<[u8]>) -> Outcome<Duration> {
+    fn apply(&mut self, batch: Arc<[u8]>) -> Outcome<Stages> {
         let start = thread_cpu_time()?;
         self.log_index += 1;
         let verified = verify_batch(&self.ledger.context(), batch);
+        let at_verified = thread_cpu_time()?;
         let at = EntryPosition { log_index: LogIndex(self.log_index), raft_term: RaftTerm(1) };
         let applied = self.ledger.apply(at, &verified)?;
+        let at_applied = thread_cpu_time()?;
         let leaves: Vec<AppendLeaf<'_>> = applied
             .leaves
             .iter()
@@ -74,11 +109,19 @@ impl Member {
         let admissions: Vec<&[u8]> = applied.admissions.iter().map(Vec::as_slice).collect();
         let appended = self.writer.append(&AppendBatch { admissions: &admissions, leaves: &leaves })?;
         self.writer.publish();
-        let took = thread_cpu_time()?.saturating_sub(start);
+        let at_stored = thread_cpu_time()?;
+        drop((leaves, admissions));
+        drop((applied, verified));
+        let at_released = thread_cpu_time()?;
         if let Some(job) = appended.background_sync {
             self.syncs.send(Sync::Background(job))?;
         }
-        Ok(took)
+        Ok(Stages {
+            verify: at_verified.saturating_sub(start),
+            apply: at_applied.saturating_sub(at_verified),
+            store: at_stored.saturating_sub(at_applied),
+            release: at_released.saturating_sub(at_stored),
+        })
     }
 
     /// Sends a sync point to the syncing thread, with a world dump if wanted.
@@ -94,12 +137,14 @@ impl Member {
 }
 
 fn main() -> Outcome<()> {
-    for suite in [Suite::Blake3, Suite::Sha256] {
+    let wanted = std::env::args().skip(1).find_map(|name| Suite::from_name(&name));
+    for suite in Suite::ALL.into_iter().filter(|suite| wanted.is_none_or(|wanted| wanted == *suite)) {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ledger-bench-{suite}"));
         if dir.exists() {
             std::fs::remove_dir_all(&dir)?;
         }
-        measure(suite, &dir)?;
+        measure(suite, &dir.join("member"))?;
+        restart::measure(suite, &dir.join("node"))?;
         std::fs::remove_dir_all(&dir)?;
     }
     Ok(())
@@ -129,7 +174,7 @@ fn measure(suite: Suite, dir: &Path) -> Outcome<()> {
         member.apply(batch)?;
     }
     let written_before = written_bytes()?;
-    let (mut cpu, mut since_sync) = (Duration::ZERO, 0);
+    let (mut cpu, mut since_sync) = (Stages::default(), 0);
     let mut clean = 0;
     for number in 0..BATCHES {
         let records: Vec<Record> =
@@ -150,9 +195,17 @@ fn measure(suite: Suite, dir: &Path) -> Outcome<()> {
     syncer.join().map_err(|_| "the syncing thread panicked")??;
     let records = BATCHES * BATCH;
     let record_bytes = (records * RECORD_BYTES as u64) as f64;
-    let micros = cpu.as_secs_f64() * 1e6 / records as f64;
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / records as f64;
+    let micros = each(cpu.total());
     println!("{suite}: {records} records, {clean} of {BATCHES} batches begin without a flag");
     println!("{suite}: {:.0} records/s on one core, {micros:.2} us CPU a record", 1e6 / micros);
+    println!(
+        "{suite}: {:.2} us to verify, {:.2} to apply, {:.2} for tree and files, {:.2} to free",
+        each(cpu.verify),
+        each(cpu.apply),
+        each(cpu.store),
+        each(cpu.release)
+    );
     println!(
         "{suite}: {:.2}x of the record bytes written",
         (written_bytes()? - written_before) as f64 / record_bytes

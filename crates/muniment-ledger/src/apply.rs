@@ -23,6 +23,7 @@ struct Run<'a> {
     ledger: &'a mut Ledger,
     log_index: LogIndex,
     applied: Applied,
+    located: admission::LastLocated,
 }
 
 /// Applies a batch.
@@ -73,7 +74,7 @@ impl<'a> Run<'a> {
             members_changed: false,
             alarms: Vec::new(),
         };
-        Self { ledger, log_index, applied }
+        Self { ledger, log_index, applied, located: admission::LastLocated::default() }
     }
 
     fn alarm(&mut self, alarm: Alarm) {

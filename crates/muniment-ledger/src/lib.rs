@@ -12,8 +12,10 @@
 
 mod applied;
 mod apply;
+mod check_access;
 pub mod judge;
 mod ledger;
+mod may_read;
 pub mod rules;
 mod side;
 mod verify;
@@ -23,7 +25,9 @@ pub use applied::{
     AdmissionOutcome, Alarm, Applied, DerivedRefusal, EntryPosition, Halt, Leaf, Outcome, PartOutcome,
     RecordBytes, Rejection,
 };
+pub use check_access::{CheckAccessError, check_access};
 pub use ledger::Ledger;
+pub use may_read::{may_read, may_read_authorisation};
 pub use verify::{DecodedBatch, VerifiedBatch, VerifiedPart, VerifyContext, verify_batch};
 pub use world::dump::RestoreError;
 pub use world::{World, WorldView};

@@ -1,49 +1,41 @@
 //! Which side of which exchange a record reports, and what it says of it (S03).
 
 use muniment_core::v1::record::Body;
-use muniment_core::{Kind, Suite, v1};
+use muniment_core::{Hash, HashInputs, Kind, v1};
 
 use crate::world::exchanges::SideUse;
 use crate::world::stream::short_digest;
 
 /// Number of the first body field of `muniment.v1.Record`; envelope fields lie below.
 const FIRST_BODY_FIELD: u64 = 20;
-/// Inputs up to this length are hashed from the stack.
-const SHORT_INPUT: usize = 1024;
+/// Label of a side's name; 00 ends it.
+const NAME: &[u8] = b"muniment/v1/exchange\0";
+/// Label of a side's content; 00 ends it.
+const CONTENT: &[u8] = b"muniment/v1/exchange content\0";
 
-/// The side that a record reports; none for kinds that report no side.
+/// Adds the inputs of the name and of the content of the side that a record with these bytes reports; answers whether it
+/// reports one.
 ///
 /// Named by kind, side and exchange: an access and a delivery of one exchange are two reports, not a contradiction. The
 /// content is the claimed time and the body: the same body at another time is another event.
-pub(crate) fn side_of(suite: Suite, record: &v1::Record, bytes: &[u8]) -> Option<SideUse> {
-    let body = record.body.as_ref()?;
+pub(crate) fn push_side(inputs: &mut HashInputs, record: &v1::Record, bytes: &[u8]) -> bool {
+    let Some(body) = &record.body else { return false };
     let (side, exchange) = match body {
         Body::AccessExecuted(access) => (access.side, access.exchange.as_str()),
         Body::DataDelivered(delivery) => (v1::Side::Provider.into(), delivery.exchange.as_str()),
         Body::DeliveryAcknowledged(receipt) => (v1::Side::Consumer.into(), receipt.exchange.as_str()),
-        _ => return None,
+        _ => return false,
     };
     let kind = Kind::of(body).number();
-    let name = [b"muniment/v1/exchange\0", &[kind][..], &side.to_be_bytes(), exchange.as_bytes()];
+    inputs.push([NAME, &[kind], &side.to_be_bytes(), exchange.as_bytes()]);
     let time = record.occurred_at.as_ref().map_or(0, |time| time.unix_ms);
-    let body = &bytes[body_offset(bytes)..];
-    let content = [b"muniment/v1/exchange content\0", &time.to_be_bytes()[..], body];
-    Some(SideUse { name: short_hash(suite, &name), content: short_hash(suite, &content) })
+    inputs.push([CONTENT, &time.to_be_bytes(), &bytes[body_offset(bytes)..]]);
+    true
 }
 
-/// First 16 bytes of H over the parts. One contiguous input is hashed faster than several.
-fn short_hash(suite: Suite, parts: &[&[u8]]) -> [u8; 16] {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    if length > SHORT_INPUT {
-        return short_digest(&suite.hash(parts));
-    }
-    let mut input = [0; SHORT_INPUT];
-    let mut at = 0;
-    for part in parts {
-        input[at..at + part.len()].copy_from_slice(part);
-        at += part.len();
-    }
-    short_digest(&suite.hash(&[&input[..length]]))
+/// The side whose name and content were hashed.
+pub(crate) fn side_of(name: &Hash, content: &Hash) -> SideUse {
+    SideUse { name: short_digest(name), content: short_digest(content) }
 }
 
 /// Where the body begins: fields ascend in canonical bytes, so it is the rest after the envelope.

@@ -3,6 +3,8 @@
 //! Decoding, canonical form, digests, terms and signatures, each part by itself, so that a node may spread parts over
 //! its cores. Pure: the same bytes give the same result on every node. A panic is a refusal, the same on every node.
 
+mod digests;
+
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,11 +14,10 @@ use muniment_core::admission::{Admission, Submission};
 use muniment_core::batch::{Batch, BatchError, BatchHeader, Part};
 use muniment_core::derived::DerivedStatement;
 use muniment_core::keys::PUBLIC_KEY_LENGTH;
-use muniment_core::{Blind, Hash, Kind, LedgerId, Reason, Suite, digest, record, terms, v1};
+use muniment_core::{Blind, Hash, Kind, LedgerId, Reason, Suite, record, terms, v1};
 
+use self::digests::{Digests, digest_all, record_digests};
 use crate::applied::{RecordBytes, Rejection};
-use crate::side::side_of;
-use crate::world::exchanges::SideUse;
 use crate::world::stream::short_digest;
 
 /// What the verify stage needs to know of the ledger.
@@ -84,8 +85,8 @@ pub(crate) struct CheckedRecord {
     pub(crate) kind: Kind,
     /// Keys of its terms besides flags, strictly ascending.
     pub(crate) term_keys: Vec<Hash>,
-    /// The side of an exchange that it reports.
-    pub(crate) side: Option<SideUse>,
+    /// What follows from it by hashing, computed for many records at a time.
+    pub(crate) digests: Digests,
 }
 
 #[derive(Clone, Debug)]
@@ -196,10 +197,8 @@ impl DecodedBatch {
         check_record: CheckRecord,
     ) -> VerifiedAdmission {
         let verified = guarded(|| {
-            let digests: Vec<Hash> = records
-                .iter()
-                .map(|(blind, range)| digest::record_digest(context.suite, blind, &self.bytes[range.clone()]))
-                .collect();
+            let records = records.iter().map(|(blind, range)| (blind, &self.bytes[range.clone()]));
+            let digests = record_digests(context.suite, records);
             check_admission(context, admission, &digests).map(|()| digests)
         });
         let digests = match verified {
@@ -217,8 +216,13 @@ impl DecodedBatch {
             });
             VerifiedRecord { blind: *blind, bytes, record_digest, content }
         });
-        let content = Ok(records.collect());
-        VerifiedAdmission { admission: admission.clone(), content, fault: is_fault }
+        let mut records: Vec<VerifiedRecord> = records.collect();
+        match guarded(|| digest_all(context.suite, &mut records)) {
+            Ok(()) => {
+                VerifiedAdmission { admission: admission.clone(), content: Ok(records), fault: is_fault }
+            }
+            Err(_) => VerifiedAdmission::dropped(admission, fault(), true),
+        }
     }
 }
 
@@ -257,9 +261,12 @@ impl TermMemo {
         let Some(last) = self.0.get_mut(usize::from(term.field.number())) else { return term.key(suite) };
         match last {
             Some((value, key)) if value == term.value() => *key,
-            _ => {
+            last => {
                 let key = term.key(suite);
-                *last = Some((term.value().to_vec(), key));
+                let (value, of_value) = last.get_or_insert((Vec::new(), key));
+                value.clear();
+                value.extend_from_slice(term.value());
+                *of_value = key;
                 key
             }
         }
@@ -292,8 +299,7 @@ fn check_record(
     let mut term_keys: Vec<Hash> = terms.iter().map(|term| memo.key(context.suite, term)).collect();
     term_keys.sort_unstable();
     term_keys.dedup();
-    let side = side_of(context.suite, &record, bytes);
-    Ok(Box::new(CheckedRecord { record, kind, term_keys, side }))
+    Ok(Box::new(CheckedRecord { record, kind, term_keys, digests: Digests::PENDING }))
 }
 
 fn verify_derived(context: &VerifyContext, statement: DerivedStatement) -> VerifiedDerived {
@@ -323,7 +329,7 @@ fn fault() -> Rejection {
 #[cfg(test)]
 mod tests {
     use muniment_core::keys::SigningKey;
-    use muniment_core::{RequestId, UnixMillis};
+    use muniment_core::{RequestId, UnixMillis, digest};
 
     use super::*;
 

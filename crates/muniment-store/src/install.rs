@@ -116,7 +116,11 @@ impl Incoming {
             return Err(StorageError::corrupt(&path, finding.offset, finding.what.as_str()));
         }
         let about = current.point.dump.as_ref().expect("`begin` insists on a world dump");
-        let (_, world) = check_dump(disk, &self.dir, self.identity.ledger_id, about)?;
+        let (cursors, world) = check_dump(disk, &self.dir, self.identity.ledger_id, about)?;
+        if cursors != current.cursors {
+            let path = about.path(&self.dir);
+            return Err(StorageError::corrupt(&path, 0, "the world dump has other ends than the sync point"));
+        }
         Ok(Fetched { incoming: self, world })
     }
 }

@@ -14,6 +14,7 @@ use crate::judge::{Accepted, Candidate, Effects};
 use crate::verify::{CheckedRecord, VerifiedAdmission, VerifiedRecord, submission_digest};
 use crate::world::World;
 use crate::world::entities::Bureau;
+use crate::world::objects::Located;
 use crate::world::period::Period;
 use crate::world::requests::{Request, RequestKey, RequestPlace};
 use crate::world::stream::{CONTENTS_PER_NAME_MAX, Stream, StreamContent, StreamPlace, short_digest};
@@ -27,6 +28,13 @@ enum Standing {
     Duplicate(Request),
     /// It can't be accepted.
     Refused(Rejection),
+}
+
+/// Where the objects lie that record after record asks for.
+#[derive(Default)]
+pub(super) struct LastLocated {
+    bureau: Option<(BureauNumber, Located<Bureau>)>,
+    stream: Option<(BureauNumber, String, Located<Stream>)>,
 }
 
 /// Where a record comes from.
@@ -153,10 +161,13 @@ impl Run<'_> {
     /// Deduplicates, judges and commits one record.
     fn record(&mut self, source: &Source<'_>, record: &VerifiedRecord, checked: &CheckedRecord) -> Outcome {
         let world = &self.ledger.world;
-        if let Err(rejection) = check_submitter(world, source.bureau, checked) {
+        let bureau = self.located.bureau(world, BureauNumber(checked.record.submitter));
+        if let Err(rejection) = check_submitter(world.objects.get_located(bureau), source.bureau, checked) {
             return Outcome::Rejected(rejection);
         }
-        let (flags, stream) = match deduplicate(world, source, record, checked) {
+        let located = checked.record.stream.as_ref();
+        let located = located.map(|stream| self.located.stream(world, source.bureau, &stream.id));
+        let (flags, stream) = match deduplicate(world, source, located.as_ref(), record, checked) {
             Ok(fresh) => fresh,
             Err(outcome) => return outcome,
         };
@@ -171,7 +182,7 @@ impl Run<'_> {
             leaf: world.head.size.next_leaf(),
             accepted_at: self.applied.accepted_at,
             occurred: Period::claimed(checked.record.occurred_at.as_ref()),
-            side: checked.side,
+            side: checked.digests.side,
         };
         // Judging changes nothing, so unwinding out of it leaves the state as it was.
         let judged = catch_unwind(AssertUnwindSafe(|| self.ledger.rules.judge(world, &candidate)));
@@ -194,28 +205,45 @@ impl Run<'_> {
             part: source.part,
             position: source.position,
         };
-        if let Some((id, content)) = stream {
-            self.ledger
-                .world
-                .objects
-                .update(&(source.bureau, id), |stream: &mut Stream| stream.note(content));
+        if let Some((located, content)) = located.zip(stream) {
+            self.ledger.world.objects.update(&located, |stream| stream.note(content));
         }
         let leaf = self.commit(&admitted, accepted.effects);
         Outcome::Appended { leaf, verdict, reused_request_id }
     }
 }
 
+impl LastLocated {
+    fn bureau(&mut self, world: &World, number: BureauNumber) -> &Located<Bureau> {
+        let last = self.bureau.take().filter(|(last, _)| *last == number);
+        let (_, located) =
+            self.bureau.insert(last.unwrap_or_else(|| (number, world.objects.locate(&number))));
+        located
+    }
+
+    fn stream(&mut self, world: &World, bureau: BureauNumber, id: &str) -> Located<Stream> {
+        let last = self.stream.take().filter(|(submitter, last, _)| *submitter == bureau && last == id);
+        let (_, _, located) = self.stream.insert(last.unwrap_or_else(|| {
+            let key = (bureau, id.to_owned());
+            let located = world.objects.locate(&key);
+            (key.0, key.1, located)
+        }));
+        located.clone()
+    }
+}
+
 /// The flags of a record that is new, and what its stream is to note.
-type Fresh = (Verdict, Option<(String, StreamContent)>);
+type Fresh = (Verdict, Option<StreamContent>);
 
 /// Whether the record is new: by its stream's sequence if it has one, else by its submission's request id.
 fn deduplicate(
     world: &World,
     source: &Source<'_>,
+    located: Option<&Located<Stream>>,
     record: &VerifiedRecord,
     checked: &CheckedRecord,
 ) -> Result<Fresh, Outcome> {
-    let Some(stream) = &checked.record.stream else {
+    let Some((stream, located)) = checked.record.stream.as_ref().zip(located) else {
         return match source.standing {
             Standing::New(0) => Ok((Verdict::NONE, None)),
             Standing::New(_) => Ok((Verdict::NONE.with(Flag::I01), None)),
@@ -233,8 +261,7 @@ fn deduplicate(
         return refuse(Reason::InvalidRecord, "is the last number there is: begin a new stream");
     }
     let digest = short_digest(&record.record_digest);
-    let key = (source.bureau, stream.id.clone());
-    let place = match world.get::<Stream>(&key) {
+    let place = match world.objects.get_located(located) {
         Some(known) => known.place(sequence, &digest),
         None => Stream::new().place(sequence, &digest),
     };
@@ -250,17 +277,20 @@ fn deduplicate(
             return refuse(Reason::RequestIdReused, &detail);
         }
     };
-    Ok((flags, Some((key.1, StreamContent { sequence, leaf: world.head.size.next_leaf(), digest }))))
+    Ok((flags, Some(StreamContent { sequence, leaf: world.head.size.next_leaf(), digest })))
 }
 
 /// The record's submitter is the bureau whose key signed; a suspended bureau's decisions are refused, its facts are not.
-fn check_submitter(world: &World, signer: BureauNumber, checked: &CheckedRecord) -> Result<(), Rejection> {
+fn check_submitter(
+    bureau: Option<&Bureau>,
+    signer: BureauNumber,
+    checked: &CheckedRecord,
+) -> Result<(), Rejection> {
     let refuse = |reason, detail: &str| Err(Rejection::new(reason, "submitter", detail));
-    let submitter = BureauNumber(checked.record.submitter);
-    let Some(bureau) = world.get::<Bureau>(&submitter) else {
+    let Some(bureau) = bureau else {
         return refuse(Reason::UnknownBureau, "is no bureau of this ledger");
     };
-    if submitter != signer {
+    if checked.record.submitter != signer.0 {
         return refuse(
             Reason::BadSignature,
             "is another bureau than the one whose key signed: sign with its own key",

@@ -12,11 +12,11 @@ mod time;
 mod usage;
 
 use muniment_core::v1::record::Body;
-use muniment_core::{Flag, Nature, Reason, RulesVersion};
+use muniment_core::{Flag, Nature, Reason, RulesVersion, Verdict};
 
 use crate::applied::Rejection;
 use crate::judge::{Accepted, Candidate, Effects, Judgement, Rules};
-use crate::world::World;
+use crate::world::{World, WorldView};
 
 /// Rules version 1.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,15 @@ impl Rules for V1 {
         };
         accepted.verdict.0 |= times.0;
         Ok(accepted)
+    }
+}
+
+impl V1 {
+    /// The flags of a fact that follow from its times and from the authorisation that it cites: the same code as in
+    /// [`Rules::judge`], on a view.
+    pub(crate) fn check_use(world: &WorldView, candidate: &Candidate<'_>) -> Result<Verdict, Rejection> {
+        let times = time::judge(candidate)?;
+        Ok(Verdict(times.0 | usage::judge(world, candidate).0))
     }
 }
 

@@ -4,6 +4,7 @@
 //! the two tables above it (some hundred pointers), and nothing else: apply never stops for a view.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use muniment_core::Suite;
@@ -35,6 +36,14 @@ struct Group {
 pub(crate) struct Objects {
     suite: Suite,
     groups: Vec<Arc<Group>>,
+}
+
+/// A key and where its object lies: spares a hash to who asks for it again.
+#[derive(Clone, Debug)]
+pub(crate) struct Located<E> {
+    key: Arc<[u8]>,
+    place: Place,
+    entity: PhantomData<E>,
 }
 
 /// Where a key lies.
@@ -72,9 +81,19 @@ impl Objects {
     #[must_use]
     pub(crate) fn get<E: Entity>(&self, key: &E::Key) -> Option<&E> {
         let key = encode_key::<E>(key);
+        self.cell(Place::of(self.suite, &key)).get(key.as_slice()).and_then(|object| E::of(object))
+    }
+
+    /// Finds where the object of a key lies, or would lie.
+    pub(crate) fn locate<E: Entity>(&self, key: &E::Key) -> Located<E> {
+        let key = encode_key::<E>(key);
         let place = Place::of(self.suite, &key);
-        let bucket = &self.groups[place.bucket / GROUP].buckets[place.bucket % GROUP];
-        bucket.cells[place.cell].get(key.as_slice()).and_then(|object| E::of(object))
+        Located { key: key.into(), place, entity: PhantomData }
+    }
+
+    /// The object of a key that was located.
+    pub(crate) fn get_located<E: Entity>(&self, located: &Located<E>) -> Option<&E> {
+        self.cell(located.place).get(&located.key).and_then(|object| E::of(object))
     }
 
     /// Sets the object of a key.
@@ -89,11 +108,10 @@ impl Objects {
     }
 
     /// Changes the object of a key in place, made from its default if there is none. Copies it only if a view holds it.
-    pub(crate) fn update<E: Entity + Default>(&mut self, key: &E::Key, change: impl FnOnce(&mut E)) {
-        let key = encode_key::<E>(key);
-        let place = Place::of(self.suite, &key);
-        let cell = self.cell_mut(place);
-        let object = cell.entry(key.into()).or_insert_with(|| Arc::new(E::default().into_object()));
+    pub(crate) fn update<E: Entity + Default>(&mut self, located: &Located<E>, change: impl FnOnce(&mut E)) {
+        let cell = self.cell_mut(located.place);
+        let key = Arc::clone(&located.key);
+        let object = cell.entry(key).or_insert_with(|| Arc::new(E::default().into_object()));
         change(E::of_mut(Arc::make_mut(object)).expect("a key's prefix is that of its object's type"));
     }
 
@@ -101,6 +119,10 @@ impl Objects {
     pub(crate) fn bucket(&self, bucket: usize) -> impl Iterator<Item = (&[u8], &Object)> {
         let bucket = &self.groups[bucket / GROUP].buckets[bucket % GROUP];
         bucket.cells.iter().flat_map(|cell| cell.iter()).map(|(key, object)| (key.as_ref(), object.as_ref()))
+    }
+
+    fn cell(&self, place: Place) -> &Cell {
+        &self.groups[place.bucket / GROUP].buckets[place.bucket % GROUP].cells[place.cell]
     }
 
     fn cell_mut(&mut self, place: Place) -> &mut Cell {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use muniment_core::derived::Derived;
 use muniment_core::members::MemberList;
 use muniment_core::tree::root_of;
-use muniment_core::{Hash, LedgerId, Suite, Tree};
+use muniment_core::{BureauNumber, Hash, LedgerId, Suite, Tree, UnixMillis};
 
-use super::entities::Head;
+use super::entities::{AdmissionKey, Certificate, Head};
 use super::exchanges::{ExchangeLog, ExchangeSide, SideName};
 use super::layout::{Layout as _, put_count};
 use super::object::{Entity, PREFIX_EXCHANGE, PREFIX_HEAD, PREFIX_MEMBERS, PREFIX_REQUEST};
@@ -85,6 +85,21 @@ impl WorldView {
     #[must_use]
     pub fn get<E: Entity>(&self, key: &E::Key) -> Option<&E> {
         self.objects.get(key)
+    }
+
+    /// The bureau in whose name a key might sign admissions at `now`, as [`super::World::signer`] says; apply decides by
+    /// the state of its entry.
+    #[must_use]
+    pub fn signer(&self, public_key: &[u8; 32], now: UnixMillis) -> Option<BureauNumber> {
+        let key = self.get::<AdmissionKey>(public_key)?;
+        let holds = match &key.certificate {
+            None => !key.retired,
+            Some(fingerprint) => {
+                let certificate = self.get::<Certificate>(fingerprint)?;
+                certificate.valid.contains(now) && certificate.revoked_from.is_none_or(|from| now < from)
+            }
+        };
+        holds.then_some(key.bureau)
     }
 
     /// Root over the 4,096 buckets (`docs/data-format.md`, "World state"). Costs a hash of the whole state: for the

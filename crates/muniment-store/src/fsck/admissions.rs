@@ -25,7 +25,7 @@ pub(super) enum Seat {
 
 /// Deals the admissions' positions out to the leaves, in order.
 pub(super) struct Admissions<'a> {
-    frames: Frames<'a>,
+    pub(super) frames: Frames<'a>,
     suite: Suite,
     origin: &'a str,
     open: Option<Open>,

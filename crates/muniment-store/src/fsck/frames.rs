@@ -6,9 +6,9 @@ use super::report::Report;
 use crate::disk::Disk;
 use crate::error::StorageError;
 use crate::frame::{Chain, FRAME_HEADER, FrameHeader, FrameKind, frame_crc};
-use crate::ledger::cursor::{Place, Sequence};
+use crate::ledger::cursor::{Cursor, Place, Sequence};
 use crate::replace::{exists, read_file};
-use crate::segment::SEGMENT_HEADER;
+use crate::segment::{SEGMENT_BYTES, SEGMENT_HEADER};
 
 /// A frame, or where one should be.
 #[derive(Debug)]
@@ -80,6 +80,20 @@ impl<'a> Frames<'a> {
             self.open = false;
             self.segment += 1;
         }
+    }
+
+    /// Where the sequence ends, once [`Frames::next`] has answered `None` and nothing was damaged: what the writer's
+    /// cursor must say.
+    pub(super) fn end(&self) -> Cursor {
+        let sequence = self.chain.sequence;
+        let Some(last) = self.segment.checked_sub(1) else {
+            return Cursor { sequence, ..Cursor::default() };
+        };
+        if self.bytes.len() as u64 >= SEGMENT_BYTES {
+            return Cursor { segment: self.segment, sequence, ..Cursor::default() };
+        }
+        let offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        Cursor { segment: last, offset, previous: self.chain.previous, sequence }
     }
 
     /// Reads the next segment and checks its header.

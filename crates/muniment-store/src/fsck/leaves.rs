@@ -19,7 +19,7 @@ use crate::identity::Identity;
 use crate::ledger::LedgerFile;
 use crate::ledger::address::{ADDRESS_LENGTH, Address};
 use crate::ledger::current::{CURRENT_FILE, Current};
-use crate::ledger::cursor::Sequence;
+use crate::ledger::cursor::{Cursors, Sequence};
 
 /// Checks all leaves of a ledger directory.
 pub(super) struct Leaves<'a> {
@@ -29,6 +29,7 @@ pub(super) struct Leaves<'a> {
     stubs: Rows<'a, { Stub::LENGTH }>,
     addresses: Rows<'a, ADDRESS_LENGTH>,
     tree: TreeCheck<'a>,
+    cursors: Cursors,
     /// By [`RetentionClass::number`].
     records: Vec<Records<'a>>,
     admissions: Admissions<'a>,
@@ -66,6 +67,7 @@ impl<'a> Leaves<'a> {
             stubs: Rows::new(disk, dir, size.0, LedgerFile::Stubs),
             addresses: Rows::new(disk, dir, size.0, LedgerFile::Addresses),
             tree: TreeCheck::new(disk, dir, suite, size, current.point.root),
+            cursors: current.cursors,
             records: records.collect(),
             admissions: Admissions::new(frames(Sequence::Admissions), suite, &identity.origin),
         }
@@ -81,7 +83,24 @@ impl<'a> Leaves<'a> {
             records.finish(report)?;
         }
         self.tree.finish(CURRENT_FILE, report);
+        self.ends(report);
         Ok(())
+    }
+
+    /// A writer goes on where the sync point says that the sequences end: it must be where their frames do.
+    fn ends(&self, report: &mut Report) {
+        if !report.findings.is_empty() {
+            // Behind damage the end is a guess.
+            return;
+        }
+        let records = self.records.iter().map(|records| records.frames.end());
+        let named = self.cursors.records.iter().chain([&self.cursors.admissions]);
+        let found = records.chain([self.admissions.frames.end()]);
+        if let Some(position) = found.zip(named).position(|(found, named)| found != *named) {
+            let what =
+                format!("it has the end of segment sequence {position} elsewhere than where its frames end");
+            report.find(CURRENT_FILE, 0, 0, what);
+        }
     }
 
     fn leaf(&mut self, index: LeafIndex, report: &mut Report) -> Result<(), StorageError> {

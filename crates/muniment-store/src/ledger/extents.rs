@@ -1,7 +1,5 @@
 //! What one batch adds to each file: gathered, then written with one call per file.
 
-use std::collections::HashMap;
-
 use super::file::{LedgerFile, ROWS_PER_FILE};
 
 /// Bytes that belong at one place of one file.
@@ -16,18 +14,22 @@ pub(crate) struct Extent {
 #[derive(Debug, Default)]
 pub(crate) struct Extents {
     pub(crate) list: Vec<Extent>,
-    /// Position in the list.
-    positions: HashMap<LedgerFile, usize>,
+    /// Position of the extent that was added to last: what is gathered file by file finds it again at once.
+    last: usize,
 }
 
 impl Extents {
     /// The buffer whose end is `offset` of `file`. Additions to one file come in order without a hole.
     pub(crate) fn at(&mut self, file: LedgerFile, offset: u64) -> &mut Vec<u8> {
-        let position = *self.positions.entry(file).or_insert_with(|| {
-            self.list.push(Extent { file, offset, bytes: Vec::new() });
-            self.list.len() - 1
-        });
-        let extent = &mut self.list[position];
+        if self.list.get(self.last).is_none_or(|extent| extent.file != file) {
+            // A batch touches few files: one per tree level and some ten more.
+            let known = self.list.iter().position(|extent| extent.file == file);
+            self.last = known.unwrap_or_else(|| {
+                self.list.push(Extent { file, offset, bytes: Vec::new() });
+                self.list.len() - 1
+            });
+        }
+        let extent = &mut self.list[self.last];
         assert_eq!(extent.offset + extent.bytes.len() as u64, offset, "additions to {file} leave no hole");
         &mut extent.bytes
     }
@@ -38,9 +40,21 @@ impl Extents {
         self.at(file(number), offset).extend_from_slice(bytes);
     }
 
+    /// Adds rows of one width, `first` and those behind it.
+    pub(crate) fn push_rows<const WIDTH: usize>(
+        &mut self,
+        file: impl Fn(u32) -> LedgerFile,
+        first: u64,
+        rows: impl IntoIterator<Item = [u8; WIDTH]>,
+    ) {
+        for (row, bytes) in (first..).zip(rows) {
+            self.push_row(&file, row, &bytes);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.list.clear();
-        self.positions.clear();
+        self.last = 0;
     }
 }
 

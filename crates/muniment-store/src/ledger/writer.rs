@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use muniment_core::tree::Frontier;
-use muniment_core::{Blind, Hash, RetentionClass, Stub, Suite, Tree, TreeSize};
+use muniment_core::{Blind, Hash, LeafIndex, RetentionClass, Stub, Suite, Tree, TreeSize};
 
 use super::address::Address;
 use super::cursor::{Cursors, Sequence};
@@ -183,24 +183,31 @@ impl Writer {
                 (place.segment, place.offset)
             })
             .collect();
-        for leaf in batch.leaves {
-            let index = frontier.size().next_leaf();
-            let sequence = Sequence::Records(leaf.class);
-            let bytes = length(leaf.blind.0.len() + leaf.record.len());
-            let cursor = cursors.records(leaf.class);
-            let record = cursor.push(sequence, extents, FrameKind::Record, bytes, |payload| {
-                payload.extend_from_slice(&leaf.blind.0);
-                payload.extend_from_slice(leaf.record);
-            });
-            let admission = leaf.admission.map(|number| places[number as usize]);
-            let position = u16::try_from(leaf.position).expect("the shape was checked");
-            let address = Address { class: leaf.class, record, admission, position };
-            extents.push_row(LedgerFile::Addresses, index.0, &address.encode(index));
-            extents.push_row(LedgerFile::Stubs, index.0, &leaf.stub);
-            frontier.push(suite.leaf(Tree::Ledger, &leaf.stub), |level, row, hash| {
-                extents.push_row(|number| LedgerFile::Tree(level, number), row, &hash.0);
-            });
-        }
+        let first = frontier.size().next_leaf().0;
+        let addresses: Vec<Address> = batch
+            .leaves
+            .iter()
+            .map(|leaf| {
+                let bytes = length(leaf.blind.0.len() + leaf.record.len());
+                let sequence = Sequence::Records(leaf.class);
+                let cursor = cursors.records(leaf.class);
+                let record = cursor.push(sequence, extents, FrameKind::Record, bytes, |payload| {
+                    payload.extend_from_slice(&leaf.blind.0);
+                    payload.extend_from_slice(leaf.record);
+                });
+                let admission = leaf.admission.map(|number| places[number as usize]);
+                let position = u16::try_from(leaf.position).expect("the shape was checked");
+                Address { class: leaf.class, record, admission, position }
+            })
+            .collect();
+        let rows = (first..).zip(&addresses).map(|(leaf, address)| address.encode(LeafIndex(leaf)));
+        extents.push_rows(LedgerFile::Addresses, first, rows);
+        let stubs: Vec<[u8; Stub::LENGTH]> = batch.leaves.iter().map(|leaf| leaf.stub).collect();
+        extents.push_rows(LedgerFile::Stubs, first, stubs.iter().copied());
+        frontier.extend(suite.leaves(Tree::Ledger, &stubs), |level, first, hashes| {
+            let rows = hashes.iter().map(|hash| hash.0);
+            extents.push_rows(|number| LedgerFile::Tree(level, number), first, rows);
+        });
     }
 
     /// Writes an extent; the part of it that the files already hold is compared.

@@ -122,3 +122,28 @@ fn peers_read_nothing_but_common_evidence() {
         assert!(matches!(error, StorageError::Refused { .. }), "{name}: {error}");
     }
 }
+
+#[test]
+fn a_sync_point_that_would_make_the_writer_go_on_elsewhere_is_refused() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (our_node, their_node) = (node(ours.path(), 1), node(theirs.path(), 2));
+    fill(&our_node, 2);
+    let head = fill(&their_node, 9);
+    let source = DirectorySource::new(their_node.disk(), &their_node.ledger_dir());
+    let manifest = Manifest::describe(&FileDisk, &their_node.ledger_dir()).unwrap();
+    let honest = manifest.encode();
+    let membership = manifest.membership().len();
+    // Behind magic, format, ledger id, position, membership, size, root and dump: six ends of 20 bytes.
+    let ends = 4 + 8 + 2 + 32 + 17 + 4 + membership + 8 + 32 + 1 + 64;
+    let current = 4 + usize::try_from(u32::from_be_bytes(*honest.first_chunk().unwrap())).unwrap();
+    for end in 0..6 {
+        let mut lying = honest.clone();
+        lying[ends + 20 * end + 7] ^= 1;
+        let digest = blake3::hash(&lying[4..current - 32]);
+        lying[current - 32..current].copy_from_slice(digest.as_bytes());
+        let manifest = Manifest::decode(&lying).unwrap();
+        let error = install(&our_node, &manifest, head, &source, &check_leaf).unwrap_err();
+        assert!(error.to_string().contains(&format!("end of segment sequence {end}")), "{end}: {error}");
+    }
+    install(&our_node, &manifest, head, &source, &check_leaf).unwrap();
+}

@@ -4,8 +4,8 @@ use muniment_core::v1::record::Body;
 use muniment_core::{Flag, LeafIndex, Verdict, v1};
 
 use crate::judge::Candidate;
-use crate::world::World;
 use crate::world::entities::{Authorisation, AuthorisationVersion};
+use crate::world::look::Look;
 use crate::world::period::Period;
 
 /// What a fact did under an authorisation.
@@ -15,9 +15,9 @@ struct Use<'a> {
 }
 
 /// Judges a fact against the authorisation that it cites.
-pub(super) fn judge(world: &World, candidate: &Candidate<'_>) -> Verdict {
+pub(super) fn judge(world: &impl Look, candidate: &Candidate<'_>) -> Verdict {
     let cited = |leaf: Option<&v1::Leaf>, used: Option<Use<'_>>| {
-        let known = leaf.and_then(|leaf| world.get::<Authorisation>(&LeafIndex(leaf.index)));
+        let known = leaf.and_then(|leaf| world.look::<Authorisation>(&LeafIndex(leaf.index)));
         match (leaf, known, used) {
             (None, _, Some(_)) => Verdict::NONE.with(Flag::A01),
             (None, _, None) => Verdict::NONE,
