@@ -1,105 +1,53 @@
 //! Derived points in real nodes on real files: what members sign for, what the log may lose, and how a member that was
 //! away past it comes back without believing anybody.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
-use harness::cluster::{Cluster, ClusterOptions};
-use harness::ledger::submission;
+use harness::cluster::ClusterOptions;
 use muniment_core::derived::Derived;
 use muniment_core::index::root_of_no_runs;
 use muniment_core::leaf::Content;
 use muniment_core::reader::Reader;
 use muniment_core::verify::{Outcome as Verified, verify};
 use muniment_core::{Kind, NodeId, Suite, TreeSize};
-use muniment_raft::{Environment as _, Handle, Lane, SystemEnvironment, Transport, Unreachable, Wait};
+use muniment_raft::{Handle, Lane, SystemEnvironment, Transport, Unreachable};
 use muniment_store::FileDisk;
 use muniment_store::disk::Disk;
 use muniment_store::fsck::{check_leaf, fsck};
-use tempfile::TempDir;
+
+use crate::scene::{Scene, until};
 
 /// First byte of a question for a range of a file (`muniment-raft`, peer messages).
 const FILE_RANGE: u8 = 13;
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 type Node = Handle<SystemEnvironment>;
 
 /// Three members with small log segments that keep no more log than they must.
-struct Scene {
-    cluster: Cluster<SystemEnvironment>,
-    root: TempDir,
-    serial: u64,
-}
-
-impl Scene {
-    async fn begin(change: impl FnOnce(&mut ClusterOptions)) -> Self {
-        let mut options = ClusterOptions::new(Suite::Blake3, 3);
+async fn begin(change: impl FnOnce(&mut ClusterOptions)) -> Scene {
+    Scene::begin(|options| {
         options.limits.log_segment_bytes = 256 * 1024;
         options.limits.log_keep_bytes = 0;
-        change(&mut options);
-        let cluster = Cluster::new(SystemEnvironment, options);
-        let mut scene =
-            Self { cluster, root: tempfile::tempdir().expect("a temporary directory"), serial: 0 };
-        for id in 1..=3 {
-            scene.start(id).await;
-        }
-        scene.cluster.node(1).initialize().await.expect("the ledger begins");
-        scene
-    }
-
-    fn dir(&self, id: u64) -> PathBuf {
-        self.root.path().join(format!("node-{id}"))
-    }
-
-    async fn start(&mut self, id: u64) {
-        let dir = self.dir(id);
-        self.cluster.start(NodeId(id), Arc::new(FileDisk), dir).await.expect("the node starts");
-    }
-
-    async fn stop(&mut self, id: u64) {
-        self.cluster.remove(NodeId(id)).expect("it runs").shutdown().await;
-    }
-
-    /// Submits `count` records at a node, and waits until they are cosigned.
-    async fn submit(&mut self, id: u64, count: u64) -> TreeSize {
-        self.serial += 1;
-        let number = u32::try_from(id).expect("a small id");
-        let ledger_id = self.cluster.founding().ledger_id();
-        let now = SystemEnvironment.now();
-        let submission = submission(&ledger_id, number, self.serial, count, now, Wait::Cosigned);
-        let node = self.cluster.node(id);
-        let outcome = node.submit_local(submission).await.expect("it is written");
-        node.wait_cosigned(outcome.size).await.expect("q bureaus sign");
-        outcome.size
-    }
-
-    /// Has values derived now, and waits until every running member offers the point.
-    async fn derive(&self) -> TreeSize {
-        let node = &self.cluster.running()[0];
-        let before = node.status().derived_size;
-        node.derive_point().await.expect("the leader is asked");
-        until("a derived leaf", || node.status().derived_size > before).await;
-        let size = node.status().derived_size;
-        for node in self.cluster.running() {
-            until("the point is offered", || node.status().offered_size == Some(size)).await;
-        }
-        size
-    }
+        change(options);
+    })
+    .await
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// Has values derived now, and waits until every running member offers the point.
+async fn derive(scene: &Scene) -> TreeSize {
+    let node = &scene.cluster.running()[0];
+    let before = node.status().derived_size;
+    node.derive_point().await.expect("the leader is asked");
+    until("a derived leaf", || node.status().derived_size > before).await;
+    let size = node.status().derived_size;
+    for node in scene.cluster.running() {
+        until("the point is offered", || node.status().offered_size == Some(size)).await;
     }
+    size
 }
 
 /// Every evidence file that members hold alike, up to what was synced at shutdown.
@@ -124,16 +72,16 @@ async fn derived(node: &Node) -> Derived {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_sign_what_each_derived_and_it_becomes_a_leaf_with_a_receipt() {
-    let mut scene = Scene::begin(|_| {}).await;
+    let mut scene = begin(|_| {}).await;
     scene.submit(2, 40).await;
-    let size = scene.derive().await;
+    let size = derive(&scene).await;
     let node = scene.cluster.node(3);
     let derived = derived(&node).await;
     assert_eq!((derived.size, derived.index_root), (size, root_of_no_runs(Suite::Blake3)));
     let members = scene.cluster.founding().members();
     assert_eq!(derived.members_digest, members.digest(Suite::Blake3));
     // A second point, and no leaf of the first one again.
-    let second = scene.derive().await;
+    let second = derive(&scene).await;
     assert!(second > size);
     for node in scene.cluster.running() {
         assert_eq!(node.status().alarms, Vec::<String>::new());
@@ -142,12 +90,12 @@ async fn members_sign_what_each_derived_and_it_becomes_a_leaf_with_a_receipt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_leader_marks_a_point_by_itself_when_the_ledger_has_grown() {
-    let mut scene = Scene::begin(|options| options.limits.derived_leaves = 100).await;
+    let mut scene = begin(|options| options.limits.derived_leaves = 100).await;
     let size = scene.submit(1, 150).await;
     let node = scene.cluster.node(1);
     until("a derived leaf", || node.status().derived_size.0 > 0).await;
     assert!(node.status().derived_size >= size);
-    let mut scene = Scene::begin(|options| options.limits.derived_bytes = 20_000).await;
+    let mut scene = begin(|options| options.limits.derived_bytes = 20_000).await;
     scene.submit(1, 150).await;
     let node = scene.cluster.node(1);
     until("a derived leaf", || node.status().derived_size.0 > 0).await;
@@ -155,14 +103,14 @@ async fn the_leader_marks_a_point_by_itself_when_the_ledger_has_grown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_was_away_past_the_purge_catches_up_by_files() {
-    let mut scene = Scene::begin(|_| {}).await;
+    let mut scene = begin(|_| {}).await;
     scene.submit(3, 20).await;
     scene.stop(3).await;
     let last_known = scene.cluster.node(1).status().last_log_index;
     for _ in 0..12 {
         scene.submit(1, 300).await;
     }
-    scene.derive().await;
+    derive(&scene).await;
     for node in scene.cluster.running() {
         until("the log is purged", || node.status().purged_index > last_known).await;
     }
@@ -177,7 +125,7 @@ async fn a_member_that_was_away_past_the_purge_catches_up_by_files() {
     scene.cluster.node(1).wait_running().await.expect("it runs");
     let roots: Vec<_> = scene.cluster.running().iter().map(|node| node.cosigned()).collect();
     assert!(roots.iter().all(Option::is_some));
-    scene.derive().await;
+    derive(&scene).await;
     for id in 1..=3 {
         scene.stop(id).await;
     }
@@ -228,7 +176,7 @@ impl Transport for Damaging {
 async fn damaged_files_of_peers_are_named_and_never_installed() {
     let (is_on, damaged) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
     let (on, count) = (Arc::clone(&is_on), Arc::clone(&damaged));
-    let mut scene = Scene::begin(move |options| {
+    let mut scene = begin(move |options| {
         options.transport = Arc::new(move |id, inner| {
             let (is_on, damaged) = (Arc::clone(&on), Arc::clone(&count));
             if id == NodeId(3) { Arc::new(Damaging { inner, is_on, damaged }) } else { inner }
@@ -241,7 +189,7 @@ async fn damaged_files_of_peers_are_named_and_never_installed() {
     for _ in 0..8 {
         scene.submit(1, 300).await;
     }
-    scene.derive().await;
+    derive(&scene).await;
     for node in scene.cluster.running() {
         until("the log is purged", || node.status().purged_index > last_known).await;
     }

@@ -12,9 +12,11 @@ mod edges;
 #[cfg(test)]
 mod install_crash;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod misfits;
 #[cfg(test)]
-mod simulation;
+mod scene;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

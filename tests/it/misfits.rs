@@ -1,83 +1,21 @@
 //! Members that are not like the others: another tree, an apply worker that panics or does not keep up. Real nodes on real
 //! files and threads.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::cluster::{Cluster, ClusterOptions};
-use harness::ledger::submission;
+use harness::cluster::ClusterOptions;
 use muniment_core::checkpoint::CheckpointBody;
-use muniment_core::{Flag, NodeId, RulesVersion, Suite, TreeSize};
+use muniment_core::{Flag, NodeId, RulesVersion, TreeSize};
 use muniment_ledger::World;
 use muniment_ledger::judge::{Candidate, Judgement, Rules};
 use muniment_ledger::rules::V1;
-use muniment_raft::{
-    CheckpointContext, Environment as _, NodeState, Notary, OwnState, Refusal, SubmissionOutcome,
-    SubmitError, SystemEnvironment, Wait,
-};
+use muniment_raft::{CheckpointContext, NodeState, Notary, OwnState, Refusal, SubmitError, Wait};
+use muniment_store::StorageError;
 use muniment_store::ledger::View;
-use muniment_store::{FileDisk, StorageError};
-use tempfile::TempDir;
 
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Scene {
-    cluster: Cluster<SystemEnvironment>,
-    root: TempDir,
-    serial: u64,
-}
-
-impl Scene {
-    /// Three members of which the first one leads.
-    async fn begin(change: impl FnOnce(&mut ClusterOptions)) -> Self {
-        let mut options = ClusterOptions::new(Suite::Blake3, 3);
-        change(&mut options);
-        let cluster = Cluster::new(SystemEnvironment, options);
-        let mut scene =
-            Self { cluster, root: tempfile::tempdir().expect("a temporary directory"), serial: 0 };
-        for id in 1..=3 {
-            scene.start(id).await;
-        }
-        scene.cluster.node(1).initialize().await.expect("the ledger begins");
-        scene.cluster.node(1).wait_running().await.expect("it runs");
-        scene
-    }
-
-    fn dir(&self, id: u64) -> PathBuf {
-        self.root.path().join(format!("node-{id}"))
-    }
-
-    async fn start(&mut self, id: u64) {
-        let dir = self.dir(id);
-        self.cluster.start(NodeId(id), Arc::new(FileDisk), dir).await.expect("the node starts");
-    }
-
-    async fn submit(&mut self, id: u64, count: u64, wait: Wait) -> Result<SubmissionOutcome, SubmitError> {
-        self.serial += 1;
-        let number = u32::try_from(id).expect("a small id");
-        let ledger_id = self.cluster.founding().ledger_id();
-        let now = SystemEnvironment.now();
-        self.cluster
-            .node(id)
-            .submit_local(submission(&ledger_id, number, self.serial, count, now, wait))
-            .await
-    }
-
-    fn state(&self, id: u64) -> NodeState {
-        self.cluster.node(id).status().state
-    }
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
+use crate::scene::{PATIENCE, Scene, until};
 
 /// The rules of this build, and a flag that no rule raises: another tree from the first record on.
 #[derive(Debug)]
@@ -105,7 +43,7 @@ fn bend(options: &mut ClusterOptions, bent: u64) {
 async fn a_member_with_another_tree_than_the_majority_signs_nothing_and_halts() {
     let mut scene = Scene::begin(|options| bend(options, 3)).await;
     for _ in 0..3 {
-        scene.submit(1, 2, Wait::Committed).await.expect("it is written");
+        scene.try_submit(1, 2, Wait::Committed).await.expect("it is written");
     }
     until("node 3 halts", || matches!(scene.state(3), NodeState::Halted(_))).await;
     let status = scene.cluster.node(3).status();
@@ -113,7 +51,7 @@ async fn a_member_with_another_tree_than_the_majority_signs_nothing_and_halts() 
     assert!(status.alarms.iter().any(|alarm| alarm.contains("nothing is signed")), "{:?}", status.alarms);
     // It keeps its data and answers reads of its own; the others go on and reach q without it.
     assert!(scene.cluster.node(3).view().expect("reads go on").size.0 > 0);
-    let outcome = scene.submit(2, 1, Wait::Cosigned).await.expect("it is written");
+    let outcome = scene.try_submit(2, 1, Wait::Cosigned).await.expect("it is written");
     scene.cluster.node(2).wait_cosigned(outcome.size).await.expect("q bureaus sign");
     assert_eq!(scene.cluster.node(1).status().alarms, Vec::<String>::new());
 }
@@ -124,14 +62,14 @@ async fn a_leader_with_another_tree_than_the_majority_loses_its_office_and_halts
     until("node 1 leads", || scene.cluster.node(2).status().leader == Some(NodeId(1))).await;
     for _ in 0..2 {
         // The second one may already find no quorum: its followers know.
-        drop(scene.submit(1, 2, Wait::Committed).await);
+        drop(scene.try_submit(1, 2, Wait::Committed).await);
     }
     until("another node leads", || {
         let leader = scene.cluster.node(2).status().leader;
         leader.is_some_and(|leader| leader != NodeId(1))
     })
     .await;
-    let outcome = scene.submit(2, 1, Wait::Cosigned).await.expect("the others are a majority");
+    let outcome = scene.try_submit(2, 1, Wait::Cosigned).await.expect("the others are a majority");
     scene.cluster.node(3).wait_cosigned(outcome.size).await.expect("q bureaus sign");
     until("node 1 halts", || matches!(scene.state(1), NodeState::Halted(_))).await;
     assert!(matches!(scene.state(2), NodeState::Running) && matches!(scene.state(3), NodeState::Running));
@@ -165,10 +103,10 @@ async fn a_node_that_panicked_twice_at_one_entry_stays_up_for_reads_and_names_th
         });
     })
     .await;
-    scene.submit(1, 5, Wait::Committed).await.expect("it is written");
+    scene.try_submit(1, 5, Wait::Committed).await.expect("it is written");
     until("node 3 has it", || scene.cluster.node(3).status().size == TreeSize(5)).await;
     scene.cluster.node(3).trigger_sync_point().await.expect("it runs");
-    scene.submit(1, 5, Wait::Committed).await.expect("it is written");
+    scene.try_submit(1, 5, Wait::Committed).await.expect("it is written");
     for _ in 0..2 {
         until("node 3 fails", || matches!(scene.state(3), NodeState::Failed(_))).await;
         scene.cluster.remove(NodeId(3)).expect("it was there").shutdown().await;
@@ -178,7 +116,7 @@ async fn a_node_that_panicked_twice_at_one_entry_stays_up_for_reads_and_names_th
     let NodeState::Halted(reason) = scene.state(3) else { panic!("it was halted") };
     assert!(reason.contains("ended this node 2 times"), "{reason}");
     assert_eq!(scene.cluster.node(3).view().expect("reads go on").size, TreeSize(5));
-    scene.submit(2, 1, Wait::Committed).await.expect("the others go on");
+    scene.try_submit(2, 1, Wait::Committed).await.expect("the others go on");
 }
 
 /// Holds the apply worker up while it is told to.
@@ -217,7 +155,7 @@ async fn a_quorum_that_does_not_keep_up_with_applying_holds_the_leader_back() {
     until("node 1 leads", || scene.cluster.node(2).status().leader == Some(NodeId(1))).await;
     let refused = loop {
         assert!(scene.serial < 500, "500 submissions were taken in that the quorum did not apply");
-        match scene.submit(1, 20, Wait::Committed).await {
+        match scene.try_submit(1, 20, Wait::Committed).await {
             Ok(_) => {}
             Err(SubmitError::NotWritten(refusal)) => break refusal,
             Err(unknown) => panic!("{unknown}"),
@@ -227,7 +165,7 @@ async fn a_quorum_that_does_not_keep_up_with_applying_holds_the_leader_back() {
     assert!(what.contains("quorum"), "{refused}");
     held.store(false, Ordering::SeqCst);
     let deadline = Instant::now() + PATIENCE;
-    while scene.submit(1, 1, Wait::Committed).await.is_err() {
+    while scene.try_submit(1, 1, Wait::Committed).await.is_err() {
         assert!(Instant::now() < deadline, "it goes on when the quorum has caught up");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -1,15 +1,15 @@
-//! A cluster of real nodes over an in-memory network: on threads and files, or in the simulation.
+//! A cluster of real nodes in one process, over an in-memory network: on threads and files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use muniment_core::founding::Founding;
 use muniment_core::{NodeId, Suite};
 use muniment_ledger::judge::Rules;
 use muniment_raft::{
-    Environment, Handle, Limits, Links, MemoryNetwork, Node, Notary, Options, OwnState, StartError, Timings,
-    Transport,
+    Environment, Handle, Limits, MemoryNetwork, Node, Notary, Options, OwnState, PerfectLinks, StartError,
+    Timings, Transport,
 };
 use muniment_store::disk::Disk;
 
@@ -28,18 +28,16 @@ pub struct ClusterOptions {
     pub timings: Timings,
     /// Bounds.
     pub limits: Limits,
-    /// The links between nodes.
-    pub links: Arc<dyn Links>,
     /// What stands between a node and its end of the network.
     pub transport: TransportOf,
     /// How a node forms its checkpoints.
     pub notary: Arc<dyn Fn(NodeId) -> Arc<dyn Notary>>,
-    /// By which rules a node judges.
+    /// By which rules a node judges; none = this build's own.
     pub rules: Arc<dyn Fn(NodeId) -> Option<Arc<dyn Rules>>>,
 }
 
 impl ClusterOptions {
-    /// Honest nodes on a perfect network.
+    /// Honest nodes.
     #[must_use]
     pub fn new(suite: Suite, nodes: u32) -> Self {
         Self {
@@ -47,7 +45,6 @@ impl ClusterOptions {
             nodes,
             timings: Timings::lan(),
             limits: Limits { log_segment_bytes: 8 * 1024 * 1024, disk_reserve_bytes: 0, ..Limits::default() },
-            links: Arc::new(muniment_raft::PerfectLinks),
             transport: Arc::new(|_, endpoint| endpoint),
             notary: Arc::new(|_| Arc::new(OwnState)),
             rules: Arc::new(|_| None),
@@ -57,32 +54,11 @@ impl ClusterOptions {
 
 /// Nodes by id, and all that is needed to start one again.
 pub struct Cluster<R: Environment> {
-    options: ClusterOptions,
     environment: R,
+    options: ClusterOptions,
     founding: Founding,
     network: MemoryNetwork<R>,
-    nodes: Directory<R>,
-}
-
-/// Which nodes run, for clients that outlive a node. Cheap to clone.
-pub struct Directory<R: Environment>(Arc<Mutex<BTreeMap<NodeId, Handle<R>>>>);
-
-impl<R: Environment> Clone for Directory<R> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<R: Environment> Directory<R> {
-    /// A node, if it runs.
-    #[must_use]
-    pub fn get(&self, id: NodeId) -> Option<Handle<R>> {
-        self.lock().get(&id).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Handle<R>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    nodes: BTreeMap<NodeId, Handle<R>>,
 }
 
 impl<R: Environment> Cluster<R> {
@@ -90,13 +66,8 @@ impl<R: Environment> Cluster<R> {
     #[must_use]
     pub fn new(environment: R, options: ClusterOptions) -> Self {
         let founding = ledger::founding(options.suite, options.nodes);
-        let network = MemoryNetwork::new(Arc::clone(&options.links));
-        Self { options, environment, founding, network, nodes: Directory(Arc::default()) }
-    }
-
-    /// The machine of the nodes that start from now on.
-    pub fn set_environment(&mut self, environment: R) {
-        self.environment = environment;
+        let network = MemoryNetwork::new(Arc::new(PerfectLinks));
+        Self { environment, options, founding, network, nodes: BTreeMap::new() }
     }
 
     /// The founding file.
@@ -107,7 +78,7 @@ impl<R: Environment> Cluster<R> {
 
     /// The ids of all nodes, running or not.
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<R> {
-        (1..=u64::from(self.options.nodes)).map(NodeId)
+        (1..=self.founding.founders.len() as u64).map(NodeId)
     }
 
     /// Starts a node on a directory of its own.
@@ -131,7 +102,7 @@ impl<R: Environment> Cluster<R> {
             founding: self.founding.clone(),
             node_id: id,
             incarnation: id.0,
-            keys: ledger::keys(self.options.suite, number),
+            keys: ledger::keys(self.founding.suite, number),
             transport: (self.options.transport)(id, self.network.endpoint(id)),
             notary: (self.options.notary)(id),
             rules: (self.options.rules)(id),
@@ -140,14 +111,14 @@ impl<R: Environment> Cluster<R> {
         };
         let handle = Node::start(options).await?;
         self.network.attach(id, handle.service());
-        self.nodes.lock().insert(id, handle.clone());
+        self.nodes.insert(id, handle.clone());
         Ok(handle)
     }
 
     /// Takes a node off the network and forgets it; it is the caller's to stop it.
     pub fn remove(&mut self, id: NodeId) -> Option<Handle<R>> {
         self.network.detach(id);
-        self.nodes.lock().remove(&id)
+        self.nodes.remove(&id)
     }
 
     /// A running node.
@@ -156,24 +127,12 @@ impl<R: Environment> Cluster<R> {
     /// If it does not run.
     #[must_use]
     pub fn node(&self, id: u64) -> Handle<R> {
-        self.get(NodeId(id)).expect("the node runs")
-    }
-
-    /// A node, if it runs.
-    #[must_use]
-    pub fn get(&self, id: NodeId) -> Option<Handle<R>> {
-        self.nodes.get(id)
+        self.nodes.get(&NodeId(id)).cloned().expect("the node runs")
     }
 
     /// The running nodes.
     #[must_use]
     pub fn running(&self) -> Vec<Handle<R>> {
-        self.nodes.lock().values().cloned().collect()
-    }
-
-    /// Which nodes run, kept up to date.
-    #[must_use]
-    pub fn directory(&self) -> Directory<R> {
-        self.nodes.clone()
+        self.nodes.values().cloned().collect()
     }
 }

@@ -6,6 +6,7 @@
 
 mod content;
 mod fault;
+mod file;
 mod names;
 
 pub use fault::{Fault, Lie, Operation};
@@ -15,10 +16,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use muniment_store::disk::{DirEntry, Disk, DiskFile, DiskLock, FileHandle};
+use muniment_store::disk::{DirEntry, Disk, DiskLock, FileHandle};
 
 use crate::random::Random;
 use content::Content;
+use file::SimFile;
 use names::{Names, Node};
 
 /// A simulated disk; clones are the same disk.
@@ -37,16 +39,11 @@ struct State {
     crashed: bool,
     faults: Vec<Fault>,
     lie: Lie,
+    /// Below here a crash keeps nothing of what was not synced.
+    forgetful: Option<PathBuf>,
     capacity: u64,
     /// Bytes of all files, as the process sees them.
     used: u64,
-}
-
-#[derive(Debug)]
-struct SimFile {
-    disk: SimDisk,
-    id: u64,
-    life: u64,
 }
 
 #[derive(Debug)]
@@ -87,6 +84,7 @@ impl SimDisk {
             crashed: false,
             faults: Vec::new(),
             lie: Lie::None,
+            forgetful: None,
             capacity: u64::MAX,
             used: 0,
         })))
@@ -100,6 +98,12 @@ impl SimDisk {
     /// Makes the disk lie from now on.
     pub fn lie(&self, lie: Lie) {
         self.lock_state().lie = lie;
+    }
+
+    /// From now on crashes keep nothing of what was not synced in files below `dir`: the mildest that a disk may do, and
+    /// the only thing that a lie about a sync can be hidden behind, since a later write may say what was synced before.
+    pub fn forget_unsynced_below(&self, dir: &Path) {
+        self.lock_state().forgetful = Some(dir.to_owned());
     }
 
     /// Bounds the bytes of all files.
@@ -130,8 +134,9 @@ impl SimDisk {
         let mut random = Random::new(seed);
         // Some crashes keep nearly all, some nearly nothing: both ends find other bugs than the middle.
         let kept_percent = [0, 15, 50, 85, 100][usize::try_from(random.below(5)).expect("below 5")];
-        for content in state.files.values_mut() {
-            content.crash(&mut random, kept_percent);
+        let forgetful = state.forgetful.as_ref().map(|dir| state.names.files_below(dir)).unwrap_or_default();
+        for (id, content) in &mut state.files {
+            content.crash(&mut random, if forgetful.contains(id) { 0 } else { kept_percent });
         }
         state.names.crash(&mut random, kept_percent);
         let named = state.names.files();
@@ -333,66 +338,5 @@ impl Disk for SimDisk {
         let state = self.lock_state();
         state.insist_on_life()?;
         Ok(state.capacity.saturating_sub(state.used))
-    }
-}
-
-impl SimFile {
-    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.disk.lock_state();
-        if state.life == self.life { Ok(state) } else { Err(stopped()) }
-    }
-}
-
-impl DiskFile for SimFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let mut state = self.state()?;
-        state.insist_on_life()?;
-        let content = state.content(self.id)?;
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let bytes = content.visible().get(start..start.saturating_add(buffer.len()));
-        buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut state = self.state()?;
-        state.insist_on_room(self.id, offset + bytes.len() as u64)?;
-        state.write(self.id, |content| content.write(bytes, offset))
-    }
-
-    fn allocate(&self, length: u64) -> io::Result<()> {
-        let mut state = self.state()?;
-        state.insist_on_room(self.id, length)?;
-        state.write(self.id, |content| content.set_len(length.max(content.visible().len() as u64)))
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        let mut state = self.state()?;
-        state.insist_on_room(self.id, length)?;
-        state.write(self.id, |content| content.set_len(length))
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        let mut state = self.state()?;
-        state.insist_on_life()?;
-        Ok(state.content(self.id)?.visible().len() as u64)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.state()?;
-        let (fate, lie) = (state.fate(Operation::SyncData)?, state.lie);
-        let content = state.content(self.id)?;
-        match fate {
-            Fate::Done if lie == Lie::SkipSyncData => Ok(()),
-            Fate::Done => {
-                content.sync();
-                Ok(())
-            }
-            Fate::Fails(error) => {
-                content.fail_sync();
-                Err(error.into())
-            }
-            Fate::Crashes => Err(stopped()),
-        }
     }
 }

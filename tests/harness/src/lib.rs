@@ -3,13 +3,9 @@
 //! Must never: be used by production code, or put a hook into it. Faults come in through the parameters that a node has
 //! anyway: disk, network, environment, notary, rules.
 
-pub mod checker;
 pub mod cluster;
 pub mod disk;
-pub mod faulty_links;
 pub mod ledger;
 pub mod made_up;
-pub mod plant;
 pub mod random;
-pub mod simulation;
 pub mod swarm;

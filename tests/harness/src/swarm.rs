@@ -5,18 +5,25 @@
 //! histories. A run follows from its seed alone; a violation names seed, invariant, what was expected and what was seen;
 //! the checker reads histories and files, never what a node believes about itself.
 
+pub mod ambush;
 pub mod autopsy;
+pub mod bounded;
 pub mod bureaus;
 pub mod checker;
 pub mod cluster;
 pub mod final_state;
 pub mod history;
 pub mod links;
+pub mod load;
 pub mod machine;
 pub mod machine_disk;
+mod machine_transport;
 pub mod nemesis;
+pub mod panics;
 pub mod planted;
+pub mod reader;
 pub mod rederive;
 pub mod run;
+pub mod setup;
 pub mod violation;
 pub mod workload;

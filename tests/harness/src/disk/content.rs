@@ -38,8 +38,12 @@ impl Content {
     }
 
     pub(super) fn sync(&mut self) {
-        self.pending.clear();
-        self.durable.clone_from(&self.visible);
+        for change in std::mem::take(&mut self.pending) {
+            match change {
+                Change::SetLen(length) => self.durable.resize(length, 0),
+                Change::Write { offset, bytes } => put(&mut self.durable, offset, &bytes),
+            }
+        }
     }
 
     /// After a failed sync the cache is called clean: what was pending never reaches the disk.

@@ -99,6 +99,12 @@ impl Names {
         self.visible.values().filter_map(file).collect()
     }
 
+    /// Numbers of the files below `dir`.
+    pub(super) fn files_below(&self, dir: &Path) -> BTreeSet<u64> {
+        let below = self.visible.iter().filter(|(name, _)| name.starts_with(dir));
+        below.filter_map(|(_, node)| if let Node::File(id) = node { Some(*id) } else { None }).collect()
+    }
+
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         self.insist_on_dir(path)?;
         let (durable, kept): (Vec<_>, Vec<_>) =

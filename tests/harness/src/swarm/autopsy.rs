@@ -1,5 +1,6 @@
 //! Reads what a stopped cluster's disks hold.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,28 +13,33 @@ use crate::swarm::cluster::{SimCluster, SimHandle};
 use crate::swarm::final_state::{FinalLeaf, FinalState, LogEntry, MemberState};
 use crate::swarm::rederive::{common_files, rederive};
 
-/// What the disks of a cluster hold. Stops the nodes.
-///
-/// # Errors
-/// What could not be read, in words.
-pub async fn examine(cluster: &SimCluster) -> Result<FinalState, String> {
-    let mut leaves = Vec::new();
+/// What the disks of a cluster hold, and whose could not be read, in words. Stops the nodes.
+pub async fn examine(cluster: &SimCluster) -> (FinalState, Vec<String>) {
+    let (mut leaves, mut unreadable) = (Vec::new(), Vec::new());
     let mut last = 0;
     for node in cluster.nodes() {
-        let handle = cluster.handle(node).ok_or_else(|| format!("node {node} does not run"))?;
+        let Some(handle) = cluster.handle(node) else {
+            unreadable.push(format!("node {node} does not run"));
+            continue;
+        };
         last = last.max(handle.status().applied_index.map_or(0, LogIndex::get));
-        leaves.push((node, read_leaves(&handle).map_err(|error| format!("node {node}: {error}"))?));
+        match read_leaves(&handle) {
+            Ok(found) => leaves.push((node, found)),
+            Err(error) => unreadable.push(format!("node {node}: {error}")),
+        }
     }
     cluster.stop().await;
     let founding = cluster.bureaus.founding.clone();
-    let mut members = std::collections::BTreeMap::new();
+    let mut members = BTreeMap::new();
     for (node, leaves) in leaves {
-        let member = read_member(cluster, node, leaves).map_err(|error| format!("node {node}: {error}"))?;
-        members.insert(node, member);
+        match read_member(cluster, node, leaves) {
+            Ok(member) => drop(members.insert(node, member)),
+            Err(error) => unreadable.push(format!("node {node}: {error}")),
+        }
     }
     let log = members.values().map(|member: &MemberState| &member.log).max_by_key(|log| log.len());
     let derived_anew = log.and_then(|log| rederive(&founding, log, last).ok());
-    Ok(FinalState { founding, members, derived_anew })
+    (FinalState { founding, members, derived_anew }, unreadable)
 }
 
 /// Leaves as the node's evidence files hold them, through a reader that verifies each.
@@ -66,14 +72,11 @@ fn read_member(cluster: &SimCluster, node: NodeId, leaves: Vec<FinalLeaf>) -> Re
     Ok(MemberState { leaves, evidence, checkpoints: notes.collect::<Result<_, _>>()?, log })
 }
 
-fn read_log(
-    disk: Arc<dyn Disk>,
-    dir: &Path,
-) -> Result<std::collections::BTreeMap<u64, LogEntry>, StorageError> {
+fn read_log(disk: Arc<dyn Disk>, dir: &Path) -> Result<BTreeMap<u64, LogEntry>, StorageError> {
     let options = raft_log::Options { segment_bytes: 256 * 1024, ..raft_log::Options::default() };
     let (_, reader, _) = raft_log::open(disk, dir, options)?;
     let (Some(first), Some(last)) = (reader.first_index(), reader.last_index()) else {
-        return Ok(std::collections::BTreeMap::new());
+        return Ok(BTreeMap::new());
     };
     let entries = reader.read(first..LogIndex(last.0 + 1), u64::MAX)?;
     let entry = |entry: raft_log::StoredEntry| {

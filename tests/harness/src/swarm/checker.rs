@@ -4,7 +4,10 @@
 //! says, and to each other.
 
 mod evidence;
+mod origins;
 mod raft;
+mod reads;
+mod receipts;
 mod records;
 mod recovery;
 mod signatures;
@@ -12,6 +15,8 @@ mod signatures;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::evidence::OTHER_BYTES;
+use self::origins::Origins;
 use crate::swarm::final_state::FinalState;
 use crate::swarm::history::History;
 use crate::swarm::violation::{Invariant, Violation};
@@ -35,22 +40,21 @@ impl Findings {
     }
 }
 
-/// Checks a finished run. An empty answer means that no invariant was broken.
+/// Checks a finished run. An empty answer means that no invariant was broken. Of a run without a readable disk only
+/// what its history says about recovery is checked.
 #[must_use]
 pub fn check(seed: u64, history: &History, end: &FinalState) -> Vec<Violation> {
     let mut findings = Findings { seed, violations: Vec::new() };
-    records::check(&mut findings, history, end);
+    recovery::check(&mut findings, history);
+    if end.members.is_empty() {
+        return findings.violations;
+    }
+    let origins = Origins::new(history, end);
+    records::check(&mut findings, history, end, &origins);
     signatures::check(&mut findings, history, end);
+    receipts::check(&mut findings, history, end);
+    reads::check(&mut findings, history, end, &origins);
     raft::check(&mut findings, history, end);
     evidence::check(&mut findings, end);
-    recovery::check(&mut findings, history);
-    findings.violations
-}
-
-/// Checks only what a history says about recovery: for a run whose disks could not be read.
-#[must_use]
-pub fn check_recovery(seed: u64, history: &History) -> Vec<Violation> {
-    let mut findings = Findings { seed, violations: Vec::new() };
-    recovery::check(&mut findings, history);
     findings.violations
 }

@@ -5,12 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use muniment_core::{NodeId, Suite};
-use muniment_ledger::judge::Rules;
-use muniment_raft::{
-    Handle, Limits, MemoryNetwork, Node, NodeKeys, NodeState, Notary, Options, OwnState, Role, Status,
-    Timings,
-};
+use muniment_core::NodeId;
+use muniment_raft::{Handle, MemoryNetwork, Node, NodeKeys, NodeState, Options, Role, Status};
 use openraft::AsyncRuntime as _;
 use openraft_rt_sim::SimRuntime;
 
@@ -18,53 +14,17 @@ use crate::disk::{Fault, SimDisk};
 use crate::random::Random;
 use crate::swarm::bureaus::Bureaus;
 use crate::swarm::history::{Event, History};
-use crate::swarm::links::{MachineTransport, SimLinks};
+use crate::swarm::links::{LinkFaults, SimLinks};
 use crate::swarm::machine::{Machine, SimEnvironment, lock, now, sleep};
-use crate::swarm::machine_disk::{Flushing, MachineDisk};
+use crate::swarm::machine_disk::MachineDisk;
+use crate::swarm::machine_transport::MachineTransport;
+use crate::swarm::setup::Setup;
 
 /// The node type of the simulation: production's, on another environment.
 pub type SimHandle = Handle<SimEnvironment>;
 
 /// Where each node's directory lies on its own disk.
 const DATA_DIR: &str = "/data";
-
-/// The rules of a machine's node.
-pub type RulesOf = fn(&Arc<Machine>) -> Arc<dyn Rules>;
-
-/// What a cluster is made of.
-#[derive(Clone)]
-pub struct Setup {
-    /// Founding members, each with one voter.
-    pub voters: u32,
-    /// Hash suite.
-    pub suite: Suite,
-    /// Which flushes reach the disks.
-    pub flushing: Flushing,
-    /// The rules of a machine's node, if not this build's own.
-    pub rules: Option<RulesOf>,
-    /// The notary of a node.
-    pub notary: fn(NodeId) -> Arc<dyn Notary>,
-    /// Least delay of a message, one way.
-    pub network_delay: Duration,
-    /// How long a flush of the Raft log takes.
-    pub flush: Duration,
-}
-
-impl Setup {
-    /// An honest cluster on a local network.
-    #[must_use]
-    pub fn honest(voters: u32) -> Self {
-        Self {
-            voters,
-            suite: Suite::Blake3,
-            flushing: Flushing::Honest,
-            rules: None,
-            notary: |_| Arc::new(OwnState),
-            network_delay: Duration::from_micros(250),
-            flush: Duration::from_micros(300),
-        }
-    }
-}
 
 /// The nodes, their machines, and what is noted about them.
 pub struct SimCluster {
@@ -75,7 +35,7 @@ pub struct SimCluster {
     setup: Setup,
     network: MemoryNetwork<SimEnvironment>,
     slots: Mutex<BTreeMap<NodeId, Slot>>,
-    history: Mutex<History>,
+    history: Arc<Mutex<History>>,
     random: Mutex<Random>,
 }
 
@@ -96,12 +56,17 @@ impl SimCluster {
     pub fn new(setup: Setup, random: &Random) -> Arc<Self> {
         let bureaus = Bureaus::new(setup.suite, setup.voters);
         let links = SimLinks::new(random.fork(1), setup.network_delay);
-        let slots = bureaus.nodes().map(|node| (node, Slot::off(node)));
+        let slots: BTreeMap<_, _> = bureaus.nodes().map(|node| (node, Slot::off(node))).collect();
+        if setup.forgets_unsynced_log {
+            slots
+                .values()
+                .for_each(|slot| slot.disk.forget_unsynced_below(&Path::new(DATA_DIR).join("raft")));
+        }
         Arc::new(Self {
             network: MemoryNetwork::new(Arc::clone(&links) as Arc<dyn muniment_raft::Links>),
-            slots: Mutex::new(slots.collect()),
+            slots: Mutex::new(slots),
             links,
-            history: Mutex::default(),
+            history: Arc::default(),
             random: Mutex::new(random.fork(2)),
             bureaus,
             setup,
@@ -216,12 +181,25 @@ impl SimCluster {
                 cosigning: keys.cosigning.clone(),
                 log: keys.log.clone(),
             },
-            transport: Arc::new(MachineTransport { machine: Arc::clone(machine), inner }),
+            transport: Arc::new(MachineTransport {
+                machine: Arc::clone(machine),
+                inner,
+                history: Arc::clone(&self.history),
+                last: Mutex::default(),
+            }),
             notary: (self.setup.notary)(node),
             rules: self.setup.rules.map(|rules| rules(machine)),
-            timings: timings(),
-            limits: limits(),
+            timings: self.setup.timings.clone(),
+            limits: self.setup.limits.clone(),
         }
+    }
+
+    /// Who leads, and in which Raft term, as far as the leader itself knows.
+    #[must_use]
+    pub fn leaders(&self) -> Vec<(NodeId, u64)> {
+        let statuses = self.nodes().into_iter().filter_map(|node| Some(self.handle(node)?.status()));
+        let leaders = statuses.filter(leads);
+        leaders.map(|status| (status.node_id, status.raft_term.0)).collect()
     }
 
     /// Cuts a node's power between two operations. False if it was off.
@@ -275,8 +253,7 @@ impl SimCluster {
         let role = Event::Role {
             node,
             raft_term: status.raft_term.0,
-            // A leader that has just seen a later term is told as one for a moment yet, under a vote that is not its own.
-            leads: status.role == Role::Leader && status.leader == Some(node),
+            leads: leads(status),
             committed: status.committed_index.map(|index| index.0),
         };
         if slot.noted.as_ref() != Some(&role) {
@@ -287,7 +264,7 @@ impl SimCluster {
 
     /// Ends every fault: links whole, clocks right, nothing stalled, every machine on.
     pub async fn heal(self: &Arc<Self>) {
-        self.links.change(|faults| *faults = crate::swarm::links::LinkFaults::default());
+        self.links.change(|faults| *faults = LinkFaults::default());
         for node in self.nodes() {
             let machine = self.machine(node);
             machine.stall_apply(false);
@@ -347,24 +324,7 @@ impl Slot {
     }
 }
 
-/// A local network's times; sync points and dumps often enough that a short run has some.
-fn timings() -> Timings {
-    Timings {
-        submit: Duration::from_secs(5),
-        sync_point: Duration::from_secs(1),
-        world_dump: Duration::from_secs(3),
-        ..Timings::lan()
-    }
-}
-
-/// Small files, since a simulated flush copies them.
-fn limits() -> Limits {
-    const KIB: u64 = 1024;
-    Limits {
-        disk_reserve_bytes: KIB,
-        sync_point_bytes: 256 * KIB,
-        world_dump_bytes: 1024 * KIB,
-        log_segment_bytes: 256 * KIB,
-        ..Limits::default()
-    }
+/// A leader that has just seen a later term is told as one for a moment yet, under a vote that is not its own.
+fn leads(status: &Status) -> bool {
+    status.role == Role::Leader && status.leader == Some(status.node_id)
 }

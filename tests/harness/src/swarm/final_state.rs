@@ -67,6 +67,19 @@ impl FinalState {
         longest.map_or(&[], |member| member.leaves.as_slice())
     }
 
+    /// Digest of the members' evidence files and logs.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let mut parts = Vec::new();
+        for (node, member) in &self.members {
+            parts.push(format!("{node} {:?}", member.evidence.keys()).into_bytes());
+            parts.extend(member.evidence.values().cloned());
+            parts.extend(member.log.values().map(|entry| entry.bytes.clone()));
+        }
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        self.founding.suite.hash(&parts)
+    }
+
     /// The tree over the longest ledger.
     #[must_use]
     pub fn tree(&self) -> MemoryTree {

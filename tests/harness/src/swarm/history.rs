@@ -11,6 +11,10 @@ use muniment_core::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubmissionId(pub usize);
 
+/// A linearizable read, numbered in the order in which reads began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadId(pub usize);
+
 /// Records under one request id, as their client made them; a retry sends the very same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitted {
@@ -84,6 +88,54 @@ pub enum Event {
         /// The checkpoint.
         checkpoint: Checkpoint,
     },
+    /// A client began a linearizable read.
+    ReadBegan {
+        /// Which.
+        read: ReadId,
+        /// At which node.
+        via: NodeId,
+    },
+    /// It was answered.
+    ReadAnswered {
+        /// Which.
+        read: ReadId,
+        /// Leaves that it shows.
+        size: TreeSize,
+        /// The root over them.
+        root: Hash,
+    },
+    /// A node handed out a receipt.
+    Receipt {
+        /// Who.
+        via: NodeId,
+        /// Of which leaf.
+        leaf: LeafIndex,
+        /// The receipt's text.
+        text: Vec<u8>,
+    },
+    /// A node did not hand out a receipt where it should have.
+    NoReceipt {
+        /// Who.
+        via: NodeId,
+        /// Of which leaf.
+        leaf: LeafIndex,
+        /// What the node said.
+        error: String,
+    },
+    /// A node sent a signed checkpoint to others: its own line and perhaps more, noted once for each body.
+    Signed {
+        /// Who.
+        by: NodeId,
+        /// Body and lines.
+        checkpoint: Checkpoint,
+    },
+    /// A node asked another for its vote, noted once for each Raft term and life.
+    Campaigned {
+        /// Who.
+        by: NodeId,
+        /// For which Raft term.
+        raft_term: u64,
+    },
     /// A node's part in Raft, noted when it changes.
     Role {
         /// Who.
@@ -126,6 +178,8 @@ pub struct History {
     pub submissions: Vec<Submitted>,
     /// What happened, with the virtual time since the run's start.
     pub events: Vec<(Duration, Event)>,
+    /// Reads begun so far.
+    pub reads: usize,
 }
 
 impl Submitted {
@@ -140,6 +194,14 @@ impl History {
     pub fn submission(&mut self, submitted: Submitted) -> SubmissionId {
         self.submissions.push(submitted);
         SubmissionId(self.submissions.len() - 1)
+    }
+
+    /// Notes that a read begins.
+    pub fn read(&mut self, at: Duration, via: NodeId) -> ReadId {
+        let read = ReadId(self.reads);
+        self.reads += 1;
+        self.note(at, Event::ReadBegan { read, via });
+        read
     }
 
     /// Notes an event.
@@ -157,6 +219,25 @@ impl History {
     #[must_use]
     pub fn acknowledged_count(&self) -> usize {
         self.events.iter().filter(|(_, event)| matches!(event, Event::Acknowledged { .. })).count()
+    }
+
+    /// Linearizable reads answered so far.
+    #[must_use]
+    pub fn read_count(&self) -> usize {
+        self.events.iter().filter(|(_, event)| matches!(event, Event::ReadAnswered { .. })).count()
+    }
+
+    /// Receipts handed out so far.
+    #[must_use]
+    pub fn receipt_count(&self) -> usize {
+        self.events.iter().filter(|(_, event)| matches!(event, Event::Receipt { .. })).count()
+    }
+
+    /// Whether a submission was acknowledged after the first `events` events.
+    #[must_use]
+    pub fn is_acknowledged_after(&self, events: usize) -> bool {
+        let later = self.events.get(events..).unwrap_or_default();
+        later.iter().any(|(_, event)| matches!(event, Event::Acknowledged { .. }))
     }
 
     /// Digest of the whole trace: equal for equal runs.

@@ -4,15 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use muniment_core::NodeId;
-use muniment_raft::{Lane, Links, Message, Transit, Transport, Unreachable};
+use muniment_raft::{Links, Message, Transit};
 
 use crate::random::Random;
-use crate::swarm::machine::{Machine, lock};
+use crate::swarm::machine::lock;
 
 /// What is wrong with the links now.
 #[derive(Clone, Debug, Default)]
@@ -70,44 +66,5 @@ impl Links for SimLinks {
         let jitter = u64::try_from(state.base.as_nanos() / 4).unwrap_or(u64::MAX);
         let jitter = Duration::from_nanos(state.random.below(jitter.saturating_add(1)));
         Transit::After(state.base + jitter + state.faults.delay)
-    }
-}
-
-/// A node's side of the network for one life of its machine: silent once the power has failed.
-pub(crate) struct MachineTransport {
-    pub(crate) machine: Arc<Machine>,
-    pub(crate) inner: Arc<dyn Transport>,
-}
-
-impl Transport for MachineTransport {
-    fn call(&self, to: NodeId, lane: Lane, request: Bytes) -> BoxFuture<'static, Result<Bytes, Unreachable>> {
-        // Nothing ever happens again to what has no power; an error would be something that happens.
-        if self.machine.is_off() {
-            Box::pin(std::future::pending())
-        } else {
-            self.inner.call(to, lane, request)
-        }
-    }
-
-    fn stream(
-        &self,
-        to: NodeId,
-        requests: BoxStream<'static, Bytes>,
-    ) -> BoxStream<'static, Result<Bytes, Unreachable>> {
-        if self.machine.is_off() {
-            return futures::stream::pending().boxed();
-        }
-        let machine = Arc::clone(&self.machine);
-        let requests = requests.take_while(move |_| std::future::ready(!machine.is_off()));
-        let machine = Arc::clone(&self.machine);
-        let answers = self.inner.stream(to, requests.boxed());
-        let answers = answers.take_while(move |_| std::future::ready(!machine.is_off()));
-        let machine = Arc::clone(&self.machine);
-        let silence = futures::stream::once(async move {
-            if machine.is_off() {
-                std::future::pending::<()>().await;
-            }
-        });
-        answers.chain(silence.filter_map(|()| std::future::ready(None))).boxed()
     }
 }

@@ -4,32 +4,41 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use muniment_store::disk::{DirEntry, Disk, DiskFile, DiskLock, FileHandle};
 
 use crate::disk::SimDisk;
 use crate::swarm::machine::Machine;
 
-/// Which flushes reach the disk.
+/// Which flushes of the Raft log reach the disk. All others do: a lie is about one thing only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flushing {
     /// All.
     #[default]
     Honest,
-    /// None of files: what the node acknowledges is not durable.
-    Never,
-    /// Not those of groups of the Raft log that hold a vote and no entry.
+    /// Not those of entries alone: an acknowledgement says nothing, until something else is flushed.
+    NotForEntries,
+    /// Not those of votes alone.
     NotForVotes,
 }
 
 /// Bytes of a frame before its payload, and where length and kind stand in it (`docs/data-format.md`, "Frame").
 const FRAME_HEADER: usize = 17;
 const FRAME_KIND: usize = 4;
+/// Kind of the frame that opens a group.
+const GROUP: u8 = 1;
 /// Kind of an entry's frame.
 const ENTRY: u8 = 2;
 /// Kind of a vote's frame.
 const VOTE: u8 = 3;
+/// Kind of Raft's committed hint.
+const COMMITTED: u8 = 4;
+
+/// What was written to a file since its last flush, as bits.
+const HOLDS_ENTRY: u8 = 1;
+const HOLDS_VOTE: u8 = 2;
+const HOLDS_OTHER: u8 = 4;
 
 /// A disk behind a machine's power switch.
 #[derive(Clone, Debug)]
@@ -44,8 +53,8 @@ struct MachineFile {
     disk: MachineDisk,
     path: PathBuf,
     inner: FileHandle,
-    /// Whether what was written since the last flush is votes without entries.
-    only_votes: AtomicBool,
+    /// What was written since the last flush.
+    unflushed: AtomicU8,
 }
 
 impl MachineDisk {
@@ -63,7 +72,7 @@ impl MachineDisk {
 
     fn wrap(&self, path: &Path, inner: FileHandle) -> FileHandle {
         let (disk, path) = (self.clone(), path.to_owned());
-        Arc::new(MachineFile { disk, path, inner, only_votes: AtomicBool::new(false) })
+        Arc::new(MachineFile { disk, path, inner, unflushed: AtomicU8::new(0) })
     }
 }
 
@@ -109,21 +118,41 @@ impl Disk for MachineDisk {
     }
 }
 
+impl MachineFile {
+    /// Whether the machine leaves this flush out. Segment headers, lengths and intents are flushed honestly, and take
+    /// along whatever was written before them.
+    fn leaves_flush_out(&self) -> bool {
+        let alone = match self.disk.flushing {
+            Flushing::Honest => return false,
+            Flushing::NotForEntries => HOLDS_ENTRY,
+            Flushing::NotForVotes => HOLDS_VOTE,
+        };
+        let in_raft_log = self.path.parent().is_some_and(|parent| parent.ends_with("raft"));
+        in_raft_log && self.unflushed.load(Ordering::Relaxed) == alone
+    }
+
+    fn note(&self, holds: u8) {
+        self.unflushed.fetch_or(holds, Ordering::Relaxed);
+    }
+}
+
 impl DiskFile for MachineFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.disk.operate(|_| self.inner.read_at(buffer, offset))
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.only_votes.store(is_vote_group(bytes), Ordering::Relaxed);
+        self.note(contents(bytes));
         self.disk.operate(|_| self.inner.write_at(bytes, offset))
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
+        self.note(HOLDS_OTHER);
         self.disk.operate(|_| self.inner.allocate(length))
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
+        self.note(HOLDS_OTHER);
         self.disk.operate(|_| self.inner.set_len(length))
     }
 
@@ -132,31 +161,31 @@ impl DiskFile for MachineFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let in_raft_log = self.path.parent().is_some_and(|parent| parent.ends_with("raft"));
-        let left_out = match self.disk.flushing {
-            Flushing::Honest => false,
-            Flushing::Never => true,
-            Flushing::NotForVotes => in_raft_log && self.only_votes.load(Ordering::Relaxed),
-        };
-        self.disk.operate(|_| if left_out { Ok(()) } else { self.inner.sync_data() })
+        if self.leaves_flush_out() {
+            return self.disk.operate(|_| Ok(()));
+        }
+        self.disk.operate(|_| self.inner.sync_data())?;
+        self.unflushed.store(0, Ordering::Relaxed);
+        Ok(())
     }
 }
 
-/// Whether a write to the Raft log is a group of frames with a vote and no entry.
-fn is_vote_group(mut bytes: &[u8]) -> bool {
-    let mut has_vote = false;
+/// What a write to the Raft log holds: groups of frames, or anything else.
+fn contents(mut bytes: &[u8]) -> u8 {
+    let mut holds = 0;
     while let Some(header) = bytes.first_chunk::<FRAME_HEADER>() {
         let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
-        match header[FRAME_KIND] {
-            ENTRY => return false,
-            VOTE => has_vote = true,
-            _ => {}
-        }
+        holds |= match header[FRAME_KIND] {
+            GROUP | COMMITTED => 0,
+            ENTRY => HOLDS_ENTRY,
+            VOTE => HOLDS_VOTE,
+            _ => HOLDS_OTHER,
+        };
         let Some(rest) = usize::try_from(length).ok().and_then(|length| bytes.get(FRAME_HEADER + length..))
         else {
-            return false;
+            return HOLDS_OTHER;
         };
         bytes = rest;
     }
-    has_vote
+    if bytes.is_empty() { holds } else { HOLDS_OTHER }
 }

@@ -14,14 +14,17 @@ use muniment_raft::{CheckpointContext, Notary, OwnState};
 use muniment_store::StorageError;
 use muniment_store::ledger::View;
 
-use crate::swarm::cluster::Setup;
+use crate::swarm::checker::OTHER_BYTES;
 use crate::swarm::machine::Machine;
 use crate::swarm::machine_disk::Flushing;
+use crate::swarm::run::{Harm, Scenario};
+use crate::swarm::setup::Setup;
+use crate::swarm::violation::{Invariant, Violation};
 
 /// A bug of the kind that reviews miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// Flushes answer before anything is durable.
+    /// The flush of an entry answers before the entry is durable.
     AcknowledgeBeforeFlush,
     /// A vote is not durable when it is given.
     VoteNotFlushed,
@@ -50,7 +53,7 @@ impl Bug {
     #[must_use]
     pub fn plant(self, setup: Setup) -> Setup {
         match self {
-            Self::AcknowledgeBeforeFlush => Setup { flushing: Flushing::Never, ..setup },
+            Self::AcknowledgeBeforeFlush => Setup { flushing: Flushing::NotForEntries, ..setup },
             Self::VoteNotFlushed => Setup { flushing: Flushing::NotForVotes, ..setup },
             Self::WallClockInApply => {
                 Setup { rules: Some(|machine| Arc::new(WallClock(Arc::clone(machine)))), ..setup }
@@ -61,6 +64,46 @@ impl Bug {
             Self::SignBeforeRecomputing => Setup { notary: |_| Arc::new(SignsWhatIsShown), ..setup },
             Self::NodeChosenSealSizes => Setup { notary: |node| Arc::new(OwnSizes(node)), ..setup },
         }
+    }
+
+    /// The runs that this bug is looked for in.
+    #[must_use]
+    pub fn scenario(self, setup: Setup) -> Scenario {
+        match self {
+            Self::AcknowledgeBeforeFlush => Scenario::ambush(Harm::CutAllAfterAcknowledging, setup),
+            Self::VoteNotFlushed => Scenario::ambush(Harm::CutVotersAfterElection, setup),
+            Self::WallClockInApply
+            | Self::HashMapOrderInApply
+            | Self::SignBeforeRecomputing
+            | Self::NodeChosenSealSizes => Scenario::swarm(setup),
+        }
+    }
+
+    /// What the bug must break, each by invariant, start of what was expected, and part of what was seen.
+    const fn breaks(self) -> &'static [(Invariant, &'static str, &'static str)] {
+        match self {
+            Self::AcknowledgeBeforeFlush => &[(Invariant::I1, "leaf ", "")],
+            Self::VoteNotFlushed => {
+                &[(Invariant::I9, "one leader in term ", ""), (Invariant::I9, "the logs of ", "")]
+            }
+            Self::WallClockInApply | Self::HashMapOrderInApply => {
+                &[(Invariant::I10, "", OTHER_BYTES), (Invariant::I4, "one body ", "")]
+            }
+            Self::SignBeforeRecomputing => {
+                &[(Invariant::I4, "one body ", ""), (Invariant::I5, "the root signed ", "")]
+            }
+            Self::NodeChosenSealSizes => &[(Invariant::I12, "a new write is cosigned ", "")],
+        }
+    }
+
+    /// Whether this is what the bug must break, and not something that it may break besides.
+    #[must_use]
+    pub fn is_seen_in(self, violation: &Violation) -> bool {
+        let Violation { invariant, expected, seen, .. } = violation;
+        let is_it = |(broken, start, part): &(Invariant, &str, &str)| {
+            broken == invariant && expected.starts_with(start) && seen.contains(part)
+        };
+        self.breaks().iter().any(is_it)
     }
 }
 

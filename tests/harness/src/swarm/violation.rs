@@ -19,6 +19,8 @@ pub enum Invariant {
     I5,
     /// Every receipt verifies against the final tree.
     I6,
+    /// Linearizable: acknowledgements and reads are in one order that agrees with real time.
+    I7,
     /// One (`request_id`, content) is appended at most once.
     I8,
     /// Raft's own: one leader a term, monotone term, vote and commit, matching logs.

@@ -8,6 +8,9 @@ use crate::swarm::violation::Invariant;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
+/// How a difference is told that is no mere lack.
+pub(in crate::swarm) const OTHER_BYTES: &str = "differs at byte";
+
 pub(super) fn check(findings: &mut Findings, end: &FinalState) {
     let Some((first, reference)) = end.members.first_key_value() else { return };
     for (node, member) in end.members.iter().skip(1) {
@@ -36,19 +39,25 @@ pub(super) fn check(findings: &mut Findings, end: &FinalState) {
     }
 }
 
-/// The first difference of two sets of files.
+/// The first difference of two sets of files: other bytes in one place before one that is only longer or missing, since
+/// a member that stopped early is short of all, and has nothing wrong for that alone.
 fn difference(one: &Files, other: &Files) -> Option<String> {
-    let names = one.keys().chain(other.keys());
-    names
-        .filter_map(|name| match (one.get(name), other.get(name)) {
-            (Some(left), Some(right)) if left == right => None,
-            (Some(left), Some(right)) => {
-                let offset = left.iter().zip(right).position(|(a, b)| a != b);
-                let offset = offset.unwrap_or_else(|| left.len().min(right.len()));
-                Some(format!("{name} differs at byte {offset} (lengths {} and {})", left.len(), right.len()))
-            }
-            (Some(_), None) => Some(format!("{name} is missing in the second")),
-            (None, _) => Some(format!("{name} is missing in the first")),
-        })
-        .next()
+    other_bytes(one, other).or_else(|| other_extent(one, other))
+}
+
+fn other_bytes(one: &Files, other: &Files) -> Option<String> {
+    one.iter().find_map(|(name, left)| {
+        let right = other.get(name)?;
+        let offset = left.iter().zip(right).position(|(a, b)| a != b)?;
+        Some(format!("{name} {OTHER_BYTES} {offset}"))
+    })
+}
+
+fn other_extent(one: &Files, other: &Files) -> Option<String> {
+    one.keys().chain(other.keys()).find_map(|name| match (one.get(name), other.get(name)) {
+        (Some(left), Some(right)) if left.len() == right.len() => None,
+        (Some(left), Some(right)) => Some(format!("{name} has {} and {} bytes", left.len(), right.len())),
+        (Some(_), None) => Some(format!("{name} is missing in the second")),
+        (None, _) => Some(format!("{name} is missing in the first")),
+    })
 }

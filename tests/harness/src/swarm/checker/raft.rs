@@ -11,6 +11,7 @@ use crate::swarm::violation::Invariant;
 
 pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState) {
     roles(findings, history);
+    campaigns_ascend(findings, history);
     logs_match(findings, end);
 }
 
@@ -49,6 +50,33 @@ fn roles(findings: &mut Findings, history: &History) {
                         let seen = format!("nodes {leader} and {node}");
                         findings.report(Invariant::I9, format!("one leader in term {raft_term}"), seen);
                     }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A node that has asked for votes in a term has voted for itself; in another life it asks for votes in later terms only
+/// (Raft 5.2: the vote is durable).
+fn campaigns_ascend(findings: &mut Findings, history: &History) {
+    let mut lives: BTreeMap<NodeId, u64> = BTreeMap::new();
+    let mut campaigned: BTreeMap<NodeId, (u64, u64)> = BTreeMap::new();
+    for (_, event) in &history.events {
+        match event {
+            Event::Started { node } => *lives.entry(*node).or_default() += 1,
+            Event::Campaigned { by, raft_term } => {
+                let life = lives.get(by).copied().unwrap_or_default();
+                let before = campaigned.insert(*by, (life, *raft_term));
+                let forgotten = before
+                    .filter(|(in_life, term)| term > raft_term || (term == raft_term && *in_life != life));
+                if let Some((_, term)) = forgotten {
+                    let expected = format!("node {by} remembers that it voted in term {term}");
+                    findings.report(
+                        Invariant::I9,
+                        expected,
+                        format!("it asks for votes in term {raft_term}"),
+                    );
                 }
             }
             _ => {}

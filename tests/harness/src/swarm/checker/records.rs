@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use muniment_core::{Hash, LeafIndex, Stub, Suite, UnixMillis, Verdict};
+use muniment_core::{BureauNumber, Hash, LeafIndex, Stub, Suite, UnixMillis, Verdict};
 
 use super::Findings;
+use super::origins::{Origin, Origins};
 use crate::swarm::final_state::{FinalLeaf, FinalState};
 use crate::swarm::history::{Event, History, SubmissionId, Told};
 use crate::swarm::violation::Invariant;
 
-/// Stub kinds from here on are written by the ledger itself.
-const LEDGER_KINDS: u8 = 200;
-
-pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState) {
+pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState, origins: &Origins) {
     let suite = end.founding.suite;
     let leaves = end.longest();
-    no_phantom(findings, history, suite, leaves);
+    no_phantom(findings, history, leaves, origins);
     let mut told_at: BTreeMap<LeafIndex, Hash> = BTreeMap::new();
     for (_, event) in &history.events {
         let Event::Acknowledged { submission, told, accepted_at, .. } = event else { continue };
@@ -44,29 +42,33 @@ const fn leaf_of(told: &Told) -> Option<LeafIndex> {
     }
 }
 
-/// Every leaf is a record that a client made, and each is there once: I2 and I8.
-fn no_phantom(findings: &mut Findings, history: &History, suite: Suite, leaves: &[FinalLeaf]) {
-    let mut made: BTreeMap<Hash, (SubmissionId, bool)> = BTreeMap::new();
-    for (position, submitted) in history.submissions.iter().enumerate() {
-        let of = |digest| (digest, (SubmissionId(position), submitted.honest));
-        made.extend(submitted.record_digests(suite).map(of));
-    }
+/// Every leaf is a record that its submitter's client made, sent, and sent well, and each is there once: I2 and I8.
+fn no_phantom(findings: &mut Findings, history: &History, leaves: &[FinalLeaf], origins: &Origins) {
     let mut leaf_of: BTreeMap<Hash, usize> = BTreeMap::new();
-    for (index, leaf) in leaves.iter().enumerate() {
-        if leaf.stub[1] >= LEDGER_KINDS {
-            continue;
-        }
-        let digest = leaf.record_digest(suite);
-        match made.get(&digest) {
-            Some((_, true)) => {}
-            Some((submission, false)) => {
-                let seen = format!("leaf {index} holds a record of forged submission {}", submission.0);
-                findings.report(Invariant::I2, "forged and malformed submissions become no leaf", seen);
-            }
-            None => {
+    for (index, (leaf, origin)) in leaves.iter().zip(&origins.of_leaf).enumerate() {
+        let (submission, digest) = match origin {
+            Origin::Ledger => continue,
+            Origin::Submission(submission, digest) => (*submission, *digest),
+            Origin::Nobody(digest) => {
                 let seen = format!("leaf {index} holds record {digest}, which nobody submitted");
                 findings.report(Invariant::I2, "every leaf is somebody's record", seen);
+                continue;
             }
+        };
+        let submitted = &history.submissions[submission.0];
+        if !submitted.honest {
+            let seen = format!("leaf {index} holds a record of forged submission {}", submission.0);
+            findings.report(Invariant::I2, "forged and malformed submissions become no leaf", seen);
+        }
+        if origins.first_sent(submission).is_none() {
+            let seen = format!("leaf {index} holds a record of submission {}, which was not", submission.0);
+            findings.report(Invariant::I2, "every leaf was sent by somebody", seen);
+        }
+        let submitter = BureauNumber(u32::from_be_bytes([4, 5, 6, 7].map(|at| leaf.stub[at])));
+        if submitter != submitted.bureau {
+            let seen = format!("leaf {index} names bureau {submitter}");
+            let expected = format!("leaf {index} names bureau {}, which submitted it", submitted.bureau);
+            findings.report(Invariant::I2, expected, seen);
         }
         if let Some(earlier) = leaf_of.insert(digest, index) {
             let seen = format!("leaves {earlier} and {index} hold the same record");

@@ -1,4 +1,4 @@
-//! I4, I5, I6: what members signed.
+//! I4 and I5: what members signed.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use muniment_core::checkpoint::{Checkpoint, CheckpointBody};
 use muniment_core::cosignature;
 use muniment_core::members::MemberList;
 use muniment_core::tree::{MemoryTree, TreeAt};
-use muniment_core::{LeafIndex, Suite, Tree, TreeSize};
+use muniment_core::{NodeId, Suite, Tree, TreeSize};
 
 use super::Findings;
-use crate::swarm::final_state::{FinalLeaf, FinalState};
-use crate::swarm::history::{Event, History, Told};
+use crate::swarm::final_state::FinalState;
+use crate::swarm::history::{Event, History};
 use crate::swarm::violation::Invariant;
 
 pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState) {
@@ -19,7 +19,7 @@ pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState
     let mut bodies: BTreeMap<TreeSize, Vec<CheckpointBody>> = BTreeMap::new();
     let kept = end.members.values().flat_map(|member| &member.checkpoints);
     let given = history.events.iter().filter_map(|(_, event)| match event {
-        Event::Cosigned { checkpoint, .. } => Some(checkpoint),
+        Event::Cosigned { checkpoint, .. } | Event::Signed { checkpoint, .. } => Some(checkpoint),
         _ => None,
     });
     for checkpoint in kept.chain(given) {
@@ -35,8 +35,8 @@ pub(super) fn check(findings: &mut Findings, history: &History, end: &FinalState
         }
         signed.push(body.clone());
     }
+    sizes_ascend(findings, history);
     bodies_are_consistent(findings, &bodies, &tree, end.founding.suite);
-    receipts_hold(findings, history, end, &members, &tree);
 }
 
 /// Every line of a member's key is that member's signature on this body.
@@ -52,6 +52,20 @@ fn lines_hold(findings: &mut Findings, checkpoint: &Checkpoint, members: &Member
         if let Err(error) = verified {
             let expected = format!("every kept line at size {} verifies", checkpoint.body.size);
             findings.report(Invariant::I4, expected, error.to_string());
+        }
+    }
+}
+
+/// A member never signs a smaller size than before, restarts included: that is what its intents are for.
+fn sizes_ascend(findings: &mut Findings, history: &History) {
+    let mut largest: BTreeMap<NodeId, TreeSize> = BTreeMap::new();
+    for (_, event) in &history.events {
+        let Event::Signed { by, checkpoint } = event else { continue };
+        let size = checkpoint.body.size;
+        let before = largest.insert(*by, size);
+        if let Some(before) = before.filter(|before| *before > size) {
+            let seen = format!("size {before}, then {size}");
+            findings.report(Invariant::I4, format!("node {by} signs ascending sizes"), seen);
         }
     }
 }
@@ -78,51 +92,4 @@ fn bodies_are_consistent(
             Err(error) => findings.report(Invariant::I5, expected, error.to_string()),
         }
     }
-}
-
-/// For each checkpoint that a client was given: q bureaus signed it, it covers what was acknowledged, and each leaf's path
-/// in the final tree leads to it.
-fn receipts_hold(
-    findings: &mut Findings,
-    history: &History,
-    end: &FinalState,
-    members: &MemberList,
-    tree: &MemoryTree,
-) {
-    for (_, event) in &history.events {
-        let Event::Cosigned { submission, checkpoint, .. } = event else { continue };
-        if let Err(error) = checkpoint.verify(members) {
-            let expected = format!("q bureaus signed the checkpoint given for submission {}", submission.0);
-            findings.report(Invariant::I6, expected, error.to_string());
-        }
-        let told = history.events.iter().filter_map(|(_, event)| match event {
-            Event::Acknowledged { submission: of, told, .. } if of == submission => Some(told),
-            _ => None,
-        });
-        let leaves = told.flatten().filter_map(|told| match told {
-            Told::Appended { leaf, .. } => Some(*leaf),
-            Told::Duplicate { .. } | Told::Rejected(_) => None,
-        });
-        for leaf in leaves {
-            if let Err(error) = receipt_holds(end, tree, &checkpoint.body, leaf) {
-                let size = checkpoint.body.size;
-                let expected = format!("leaf {leaf} verifies under the checkpoint of size {size}");
-                findings.report(Invariant::I6, expected, error);
-            }
-        }
-    }
-}
-
-fn receipt_holds(
-    end: &FinalState,
-    tree: &MemoryTree,
-    body: &CheckpointBody,
-    index: LeafIndex,
-) -> Result<(), String> {
-    let at = TreeAt { suite: body.suite, tree: Tree::Ledger, size: body.size };
-    let position = usize::try_from(index.0).ok();
-    let leaf: &FinalLeaf = position.and_then(|position| end.longest().get(position)).ok_or("no such leaf")?;
-    let path = at.inclusion_path(tree, index).map_err(|error| error.to_string())?;
-    let hash = body.suite.leaf(Tree::Ledger, &leaf.stub);
-    at.verify_inclusion(index, hash, &path, body.root).map_err(|error| error.to_string())
 }

@@ -1,136 +1,17 @@
 //! The checker is proven before it is believed: a sound history passes, and each way to spoil it is caught.
 
+mod fixture;
+
 use std::time::Duration;
 
-use muniment_core::checkpoint::{Checkpoint, CheckpointBody};
-use muniment_core::tree::TreeAt;
-use muniment_core::{
-    Blind, BureauNumber, Flag, LeafIndex, NodeId, RequestId, RetentionClass, RulesVersion, Stub, Suite, Tree,
-    TreeSize, UnixMillis, Verdict, digest,
-};
+use muniment_core::checkpoint::CheckpointBody;
+use muniment_core::{Blind, BureauNumber, Flag, Hash, LeafIndex, NodeId, TreeSize, Verdict};
 
+use self::fixture::{Run, acknowledged, leaf};
 use super::check;
-use crate::swarm::bureaus::Bureaus;
-use crate::swarm::final_state::{FinalLeaf, FinalState, LogEntry, MemberState};
-use crate::swarm::history::{Event, History, SubmissionId, Submitted, Told};
+use crate::swarm::final_state::LogEntry;
+use crate::swarm::history::{Event, SubmissionId, Submitted, Told};
 use crate::swarm::violation::Invariant;
-
-const SUITE: Suite = Suite::Blake3;
-const ACCEPTED_AT: UnixMillis = UnixMillis(1_790_000_000_000);
-
-/// A run in which three submissions of one record each became leaves 0 to 2, and a checkpoint covers them.
-struct Run {
-    bureaus: Bureaus,
-    history: History,
-    end: FinalState,
-}
-
-impl Run {
-    fn sound() -> Self {
-        let bureaus = Bureaus::new(SUITE, 3);
-        let mut history = History::default();
-        let leaves: Vec<FinalLeaf> = (0..3).map(leaf).collect();
-        for (position, leaf) in leaves.iter().enumerate() {
-            let number = u8::try_from(position).unwrap();
-            let submission = history.submission(Submitted {
-                bureau: BureauNumber(1),
-                request_id: RequestId([number; 16]),
-                records: vec![(leaf.blind, leaf.record.clone())],
-                honest: true,
-            });
-            let told = vec![Told::Appended { leaf: LeafIndex(u64::from(number)), verdict: Verdict::NONE }];
-            let size = TreeSize(u64::from(number) + 1);
-            history.note(Duration::from_secs(1), acknowledged(submission, told, size));
-        }
-        let member = MemberState {
-            evidence: [("stubs/0000".to_owned(), leaves.iter().flat_map(|leaf| leaf.stub).collect())].into(),
-            leaves,
-            checkpoints: Vec::new(),
-            log: (1..=3).map(|index| (index, LogEntry { raft_term: 1, bytes: vec![7] })).collect(),
-        };
-        let derived_anew = Some(member.evidence.clone());
-        let members = bureaus.nodes().map(|node| (node, member.clone())).collect();
-        let end = FinalState { founding: bureaus.founding.clone(), members, derived_anew };
-        let mut run = Self { bureaus, history, end };
-        let checkpoint = run.checkpoint(3);
-        run.member(1).checkpoints.push(checkpoint.clone());
-        let submission = SubmissionId(2);
-        run.note(Event::Cosigned { submission, via: NodeId(1), checkpoint });
-        for (node, leads) in [(1, true), (2, false)] {
-            run.note(Event::Role { node: NodeId(node), raft_term: 1, leads, committed: Some(3) });
-        }
-        for event in [Event::Healed, Event::Converged, Event::WriteAfterHealing, Event::CosignedAfterHealing]
-        {
-            run.note(event);
-        }
-        run
-    }
-
-    fn note(&mut self, event: Event) {
-        self.history.note(Duration::from_secs(2), event);
-    }
-
-    fn member(&mut self, node: u64) -> &mut MemberState {
-        self.end.members.get_mut(&NodeId(node)).unwrap()
-    }
-
-    /// The body of the final tree at `size`.
-    fn body(&self, size: u64) -> CheckpointBody {
-        let members = self.bureaus.founding.members();
-        let at = TreeAt { suite: SUITE, tree: Tree::Ledger, size: TreeSize(size) };
-        CheckpointBody {
-            origin: members.origin.clone(),
-            size: at.size,
-            root: at.root(&self.end.tree()).unwrap(),
-            suite: SUITE,
-            index_root: SUITE.empty(Tree::Runs),
-            members_epoch: 0,
-            members_digest: members.digest(SUITE),
-        }
-    }
-
-    /// Signed by bureaus 1 and 2, which are q of three.
-    fn sign(&self, body: CheckpointBody) -> Checkpoint {
-        let signers = [NodeId(1), NodeId(2)];
-        let lines = signers.map(|node| self.bureaus.keys(node).cosigning.sign(&body, 1_790_000_000)).to_vec();
-        Checkpoint { body, lines }
-    }
-
-    fn checkpoint(&self, size: u64) -> Checkpoint {
-        self.sign(self.body(size))
-    }
-
-    /// The invariants found broken, each once.
-    fn broken(&self) -> Vec<Invariant> {
-        let mut broken: Vec<_> =
-            check(7, &self.history, &self.end).into_iter().map(|violation| violation.invariant).collect();
-        broken.sort_unstable();
-        broken.dedup();
-        broken
-    }
-}
-
-fn acknowledged(submission: SubmissionId, told: Vec<Told>, size: TreeSize) -> Event {
-    Event::Acknowledged { submission, via: NodeId(1), told, accepted_at: ACCEPTED_AT, size }
-}
-
-fn leaf(number: u8) -> FinalLeaf {
-    let (blind, record) = (Blind([number; 16]), vec![number; 40]);
-    let record_digest = digest::record_digest(SUITE, &blind, &record);
-    let stub = Stub {
-        kind: 48,
-        rules: RulesVersion(1),
-        class: RetentionClass::ThreeYears,
-        historic: false,
-        sealed: false,
-        submitter: BureauNumber(1),
-        accepted_at: ACCEPTED_AT,
-        verdict: Verdict::NONE,
-        occurred_at: ACCEPTED_AT,
-        content: digest::content_digest(SUITE, &record_digest, &digest::terms_digest(SUITE, &[])),
-    };
-    FinalLeaf { stub: stub.encode(), blind, record }
-}
 
 /// Spoils a sound run and expects exactly these invariants to be found broken.
 fn expect_broken(expected: &[Invariant], spoil: impl FnOnce(&mut Run)) {
@@ -173,6 +54,19 @@ fn a_record_that_nobody_submitted_is_i2() {
 #[test]
 fn a_forged_submission_that_became_a_leaf_is_i2() {
     expect_broken(&[Invariant::I2], |run| run.history.submissions[1].honest = false);
+}
+
+#[test]
+fn a_leaf_whose_submission_was_never_sent_is_i2() {
+    expect_broken(&[Invariant::I2], |run| {
+        let sent = Event::Sent { submission: SubmissionId(1), via: NodeId(1) };
+        run.history.events.retain(|(_, event)| *event != sent);
+    });
+}
+
+#[test]
+fn a_leaf_that_names_another_bureau_than_its_submitter_is_i2() {
+    expect_broken(&[Invariant::I2], |run| run.history.submissions[1].bureau = BureauNumber(2));
 }
 
 #[test]
@@ -228,6 +122,115 @@ fn a_checkpoint_that_does_not_cover_the_acknowledged_leaf_is_i6() {
 }
 
 #[test]
+fn a_body_signed_by_one_member_alone_is_held_against_the_others_and_the_tree() {
+    expect_broken(&[Invariant::I4, Invariant::I5], |run| {
+        let other = CheckpointBody { root: run.body(2).root, ..run.body(3) };
+        let mut checkpoint = run.sign(other);
+        checkpoint.lines.truncate(1);
+        run.note(Event::Signed { by: NodeId(1), checkpoint });
+    });
+}
+
+#[test]
+fn a_member_that_signs_a_smaller_size_than_before_is_i4() {
+    let sign = |sizes: [u64; 2]| {
+        move |run: &mut Run| {
+            for size in sizes {
+                let checkpoint = run.checkpoint(size);
+                run.note(Event::Signed { by: NodeId(1), checkpoint });
+            }
+        }
+    };
+    expect_broken(&[Invariant::I4], sign([3, 2]));
+    expect_broken(&[], sign([2, 3]));
+}
+
+#[test]
+fn a_receipt_with_one_byte_changed_is_i6() {
+    expect_broken(&[Invariant::I6], |run| {
+        let mut text = run.receipt(1, 3).encode();
+        let middle = text.len() / 2;
+        text[middle] ^= 1;
+        run.note(Event::Receipt { via: NodeId(1), leaf: LeafIndex(1), text });
+    });
+}
+
+#[test]
+fn a_receipt_of_another_leaf_than_was_asked_for_is_i6() {
+    expect_broken(&[Invariant::I6], |run| {
+        let text = run.receipt(1, 3).encode();
+        run.note(Event::Receipt { via: NodeId(1), leaf: LeafIndex(2), text });
+    });
+}
+
+#[test]
+fn a_receipt_under_a_tree_that_is_not_the_final_one_is_i6() {
+    expect_broken(&[Invariant::I6], |run| {
+        // It verifies with the trust file, and q bureaus signed: only the final ledger shows that it is of another tree.
+        let mut other = Run::sound();
+        other.end.members.values_mut().for_each(|member| member.leaves[0] = leaf(8));
+        let text = other.receipt(1, 3).encode();
+        run.note(Event::Receipt { via: NodeId(1), leaf: LeafIndex(1), text });
+    });
+}
+
+#[test]
+fn a_receipt_that_is_not_handed_out_is_i6() {
+    expect_broken(&[Invariant::I6], |run| {
+        let error = "its own proof does not hold".to_owned();
+        run.note(Event::NoReceipt { via: NodeId(1), leaf: LeafIndex(1), error });
+    });
+}
+
+#[test]
+fn a_read_that_shows_less_than_was_acknowledged_before_it_began_is_i7() {
+    expect_broken(&[Invariant::I7], |run| run.read(2));
+}
+
+#[test]
+fn a_read_that_shows_less_than_one_that_ended_before_it_began_is_i7_and_an_overlapping_one_is_not() {
+    // Without acknowledgements and checkpoints, so that reads are held against reads alone.
+    let forget = |run: &mut Run| {
+        run.history.events.retain(|(_, event)| {
+            !matches!(event, Event::Acknowledged { .. } | Event::Cosigned { .. } | Event::ReadAnswered { .. })
+        });
+    };
+    expect_broken(&[Invariant::I7], |run| {
+        forget(run);
+        run.read(3);
+        run.read(2);
+    });
+    expect_broken(&[], |run| {
+        forget(run);
+        let early = run.begin_read();
+        run.read(3);
+        run.answer_read(early, 2);
+    });
+}
+
+#[test]
+fn a_read_that_shows_a_leaf_which_nobody_had_sent_yet_is_i7() {
+    expect_broken(&[Invariant::I7], |run| {
+        let sent = Event::Sent { submission: SubmissionId(2), via: NodeId(1) };
+        let told = |event: &Event| matches!(event, Event::Acknowledged { submission: SubmissionId(2), .. });
+        run.history.events.retain(|(_, event)| *event != sent && !told(event));
+        run.note(sent);
+    });
+}
+
+#[test]
+fn a_read_that_shows_another_tree_or_more_than_the_final_one_is_i7() {
+    expect_broken(&[Invariant::I7], |run| {
+        let (read, root) = (run.begin_read(), Hash([1; 32]));
+        run.note(Event::ReadAnswered { read, size: TreeSize(3), root });
+    });
+    expect_broken(&[Invariant::I7], |run| {
+        let (read, root) = (run.begin_read(), run.body(3).root);
+        run.note(Event::ReadAnswered { read, size: TreeSize(4), root });
+    });
+}
+
+#[test]
 fn a_record_appended_twice_is_i8() {
     expect_broken(&[Invariant::I8], |run| {
         for member in run.end.members.values_mut() {
@@ -259,6 +262,23 @@ fn a_term_that_falls_over_a_restart_is_i9_and_a_commit_index_that_falls_is_not()
 }
 
 #[test]
+fn a_candidate_that_has_forgotten_its_vote_is_i9() {
+    let campaign = |terms: [u64; 2], restarts: bool| {
+        move |run: &mut Run| {
+            run.note(Event::Campaigned { by: NodeId(1), raft_term: terms[0] });
+            if restarts {
+                run.note(Event::Started { node: NodeId(1) });
+            }
+            run.note(Event::Campaigned { by: NodeId(1), raft_term: terms[1] });
+        }
+    };
+    expect_broken(&[Invariant::I9], campaign([4, 4], true));
+    expect_broken(&[Invariant::I9], campaign([4, 3], false));
+    expect_broken(&[], campaign([4, 4], false));
+    expect_broken(&[], campaign([4, 5], true));
+}
+
+#[test]
 fn logs_that_differ_below_a_common_entry_are_i9() {
     expect_broken(&[Invariant::I9], |run| {
         run.member(2).log.insert(2, LogEntry { raft_term: 1, bytes: vec![8] });
@@ -277,6 +297,19 @@ fn evidence_files_that_differ_are_i10() {
         run.end.derived_anew = Some([("stubs/0000".to_owned(), vec![1])].into());
     });
     expect_broken(&[Invariant::I10], |run| run.end.derived_anew = None);
+}
+
+#[test]
+fn other_bytes_are_told_before_a_file_that_is_only_longer() {
+    let mut run = Run::sound();
+    let evidence = &mut run.member(2).evidence;
+    evidence.insert("addresses/0000".to_owned(), vec![1]);
+    evidence.get_mut("stubs/0000").unwrap()[5] ^= 1;
+    let violations = check(7, &run.history, &run.end);
+    assert!(
+        violations.iter().any(|violation| violation.seen == "stubs/0000 differs at byte 5"),
+        "{violations:?}"
+    );
 }
 
 #[test]
