@@ -26,10 +26,20 @@ const PART_OVERHEAD: usize = 256;
 /// Bytes of one submission's line in an admission, and of a record's blind and length.
 const SUBMISSION_OVERHEAD: usize = 20;
 
-/// A submission that waits to be signed.
+/// Submissions that wait to be signed, all in one admission: alone, or a group whose order must hold.
 pub(crate) struct Waiting {
-    pub(crate) submission: Submission,
+    pub(crate) submissions: Vec<Submission>,
     pub(crate) done: oneshot::Sender<PartResult>,
+}
+
+impl Waiting {
+    fn weight(&self) -> usize {
+        self.submissions.iter().map(weight).sum()
+    }
+
+    fn records(&self) -> usize {
+        self.submissions.iter().map(|submission| submission.records.len()).sum()
+    }
 }
 
 /// Signs and sends; one task a node.
@@ -50,22 +60,24 @@ fn weight(submission: &Submission) -> usize {
     SUBMISSION_OVERHEAD + records
 }
 
-/// Refuses what no entry could hold.
-pub(crate) fn check(submission: &Submission) -> Result<(), Refusal> {
+/// Refuses what no entry could hold together.
+pub(crate) fn check(submissions: &[Submission]) -> Result<(), Refusal> {
     let too_large = |what, found, limit| Err(Refusal::TooLarge { what, found, limit });
-    let records = &submission.records;
-    if records.is_empty() {
+    if submissions.is_empty() || submissions.iter().any(|submission| submission.records.is_empty()) {
         return Err(Refusal::Empty);
     }
-    if records.len() > BATCH_RECORDS_MAX {
-        return too_large("records in one submission", records.len(), BATCH_RECORDS_MAX);
+    let mut records = submissions.iter().flat_map(|submission| &submission.records);
+    let count = records.clone().count();
+    if count > BATCH_RECORDS_MAX {
+        return too_large("records in one submission", count, BATCH_RECORDS_MAX);
     }
-    if let Some(large) = records.iter().find(|record| record.bytes.len() > RECORD_BYTES_MAX) {
+    if let Some(large) = records.find(|record| record.bytes.len() > RECORD_BYTES_MAX) {
         return too_large("bytes of one record", large.bytes.len(), RECORD_BYTES_MAX);
     }
     let limit = BATCH_BYTES_MAX - BATCH_HEADER_LENGTH - PART_OVERHEAD;
-    if weight(submission) > limit {
-        return too_large("bytes of one submission", weight(submission), limit);
+    let weight = submissions.iter().map(weight).sum();
+    if weight > limit {
+        return too_large("bytes of one submission", weight, limit);
     }
     Ok(())
 }
@@ -97,8 +109,8 @@ impl<R: Environment> Admitter<R> {
     fn next_group(&mut self, in_flight: usize) -> Option<Vec<Waiting>> {
         let (mut count, mut bytes, mut records) = (0, BATCH_HEADER_LENGTH + PART_OVERHEAD, 0);
         for waiting in &self.queue {
-            bytes += weight(&waiting.submission);
-            records += waiting.submission.records.len();
+            bytes += waiting.weight();
+            records += waiting.records();
             if count > 0 && (bytes > BATCH_BYTES_MAX || records > BATCH_RECORDS_MAX) {
                 break;
             }
@@ -119,21 +131,20 @@ impl<R: Environment> Admitter<R> {
     }
 
     fn sign(&self, group: &[Waiting]) -> SignedPart {
-        let records: Vec<SubmittedRecord<'_>> = group
-            .iter()
-            .flat_map(|waiting| &waiting.submission.records)
+        let in_order = || group.iter().flat_map(|waiting| &waiting.submissions);
+        let records: Vec<SubmittedRecord<'_>> = in_order()
+            .flat_map(|submission| &submission.records)
             .map(|record| SubmittedRecord { blind: record.blind, bytes: &record.bytes })
             .collect();
-        let submissions = group
-            .iter()
-            .map(|waiting| admission::Submission {
-                request_id: waiting.submission.request_id,
-                count: u32::try_from(waiting.submission.records.len()).expect("check bounds a submission"),
+        let submissions = in_order()
+            .map(|submission| admission::Submission {
+                request_id: submission.request_id,
+                count: u32::try_from(submission.records.len()).expect("check bounds a submission"),
             })
             .collect();
         let digests = records.iter().map(|record| record_digest(self.suite, &record.blind, record.bytes));
         let admission = Admission::sign(self.suite, &self.origin, &self.key, submissions, digests);
-        let wait = group.iter().map(|waiting| waiting.submission.wait).max().unwrap_or(Wait::Committed);
+        let wait = in_order().map(|submission| submission.wait).max().unwrap_or(Wait::Committed);
         SignedPart {
             bytes: encode_admission_part(&admission, &records).into(),
             records: u32::try_from(records.len()).expect("next_group bounds a part"),
@@ -142,17 +153,17 @@ impl<R: Environment> Admitter<R> {
     }
 }
 
-/// Gives each submission its own records' outcomes.
+/// Gives each submission, or group, its own records' outcomes.
 fn hand_out(group: Vec<Waiting>, result: &PartResult) {
     let mut first = 0;
-    for Waiting { submission, done } in group {
-        let end = first + submission.records.len();
+    for waiting in group {
+        let end = first + waiting.records();
         let answer = result.clone().map(|whole| SubmissionOutcome {
             outcomes: whole.outcomes.get(first..end).unwrap_or_default().to_vec(),
             ..whole
         });
         first = end;
         // A submitter that went away asks again with the same request id.
-        drop(done.send(answer));
+        drop(waiting.done.send(answer));
     }
 }

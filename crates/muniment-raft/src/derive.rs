@@ -16,7 +16,7 @@ use muniment_ledger::WorldView;
 use openraft::AsyncRuntime;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::catch_up::CatchUp;
+use crate::catch_up::{CatchUp, Order};
 use crate::environment::Environment;
 use crate::lifecycle::Lifecycle;
 use crate::node::Core;
@@ -45,6 +45,16 @@ pub(crate) struct Points {
     pub(crate) tasks: mpsc::UnboundedSender<DeriveTask>,
     pub(crate) server: PointServer,
     pub(crate) catch_up: CatchUp,
+}
+
+impl Points {
+    pub(crate) fn new(
+        tasks: mpsc::UnboundedSender<DeriveTask>,
+        server: PointServer,
+        orders: mpsc::UnboundedSender<Order>,
+    ) -> Self {
+        Self { tasks, server, catch_up: CatchUp::new(orders) }
+    }
 }
 
 /// Derives and signs on a worker of its own: hashing a whole state takes seconds.

@@ -70,6 +70,12 @@ impl<R: Environment> Handle<R> {
         self.core.me
     }
 
+    /// The other members.
+    #[must_use]
+    pub fn peers(&self) -> &[NodeId] {
+        &self.core.peers
+    }
+
     /// What peers' messages go to.
     #[must_use]
     pub fn service(&self) -> Arc<dyn PeerService> {
@@ -93,12 +99,25 @@ impl<R: Environment> Handle<R> {
     /// # Errors
     /// [`SubmitError`] tells a definite failure from an unknown outcome.
     pub async fn submit_local(&self, submission: Submission) -> Result<SubmissionOutcome, SubmitError> {
-        admitter::check(&submission)?;
-        let bytes = submission.records.iter().map(|record| record.bytes.len()).sum();
+        self.submit_local_group(vec![submission]).await
+    }
+
+    /// As [`Handle::submit_local`], for submissions that keep their order: they go into one admission, which is an
+    /// indivisible part of one entry. Answers the outcomes of all their records, in order.
+    ///
+    /// # Errors
+    /// [`SubmitError`] tells a definite failure from an unknown outcome, of all of them.
+    pub async fn submit_local_group(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Result<SubmissionOutcome, SubmitError> {
+        admitter::check(&submissions)?;
+        let records = submissions.iter().flat_map(|submission| &submission.records);
+        let bytes = records.map(|record| record.bytes.len()).sum();
         let _waiting = self.core.admit(bytes)?;
         let (done, result) = oneshot::channel();
         let stopped = |_| Refusal::NotRunning(self.core.lifecycle.state().to_string());
-        self.core.submissions.send(Waiting { submission, done }).map_err(stopped)?;
+        self.core.submissions.send(Waiting { submissions, done }).map_err(stopped)?;
         Self::answer(result).await
     }
 

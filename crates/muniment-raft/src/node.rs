@@ -20,7 +20,7 @@ use crate::apply_worker::{
     ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeClock, Reopening, SealMark, SyncPace, ToVerify,
 };
 use crate::board::{Board, Cosigned};
-use crate::catch_up::{self, CatchUp, Order};
+use crate::catch_up::{self, Order};
 use crate::derive::{self, DeriveTask, DeriveWorker, Points};
 use crate::divergence;
 use crate::environment::Environment;
@@ -38,7 +38,7 @@ use crate::notary::CheckpointContext;
 use crate::options::{Limits, Options, Timings};
 use crate::peer_messages::SignedBody;
 use crate::point_server::PointServer;
-use crate::proposer::{PartQueue, Proposer, SealPace};
+use crate::proposer::Proposer;
 use crate::published::Published;
 use crate::recovery::{Recovered, StartError, recover};
 use crate::router::Router;
@@ -461,7 +461,7 @@ impl<R: Environment> Parts<R> {
         let context = self.context();
         let Self { options, lifecycle, clock, gauges, published, tail, current, files, server, lags, .. } =
             self;
-        let points = Points { tasks: outboxes.derive, server, catch_up: CatchUp::new(outboxes.orders) };
+        let points = Points::new(outboxes.derive, server, outboxes.orders);
         let me = options.node_id;
         let router = Router {
             me,
@@ -471,11 +471,12 @@ impl<R: Environment> Parts<R> {
             lifecycle: lifecycle.clone(),
             timings: options.timings.clone(),
         };
-        let peers = context.members.members.iter().map(|member| member.node_id).filter(|id| *id != me);
+        let peers =
+            context.members.members.iter().map(|member| member.node_id).filter(|id| *id != me).collect();
         let core = Arc::new(Core {
             me,
             ledger_id: options.founding.ledger_id(),
-            peers: peers.collect(),
+            peers,
             context,
             raft,
             router,
@@ -501,20 +502,7 @@ impl<R: Environment> Parts<R> {
             refused_leader: Mutex::new(None),
             workers: tokio::sync::Mutex::new(ends.ended),
         });
-        let proposer = Proposer {
-            proposals: ends.proposals,
-            raft: core.raft.clone(),
-            environment: options.environment.clone(),
-            clock,
-            ledger_id: core.ledger_id,
-            published: core.published.clone(),
-            gauges: core.gauges.clone(),
-            lifecycle: core.lifecycle.clone(),
-            timings: core.timings.clone(),
-            limits: core.limits.clone(),
-            queue: PartQueue::default(),
-            pace: SealPace::default(),
-        };
+        let proposer = Proposer::new(&core, options.environment.clone(), ends.proposals);
         let admitter = Admitter {
             submissions: ends.submissions,
             router: core.router.clone(),
@@ -526,16 +514,30 @@ impl<R: Environment> Parts<R> {
         };
         drop(R::Runtime::spawn(proposer.run()));
         drop(R::Runtime::spawn(admitter.run()));
-        drop(R::Runtime::spawn(tasks::gossip(Arc::clone(&core), ends.gossip)));
-        drop(R::Runtime::spawn(divergence::run(Arc::clone(&core), ends.divergences)));
-        drop(R::Runtime::spawn(tasks::recovery_end(Arc::clone(&core))));
-        drop(R::Runtime::spawn(tasks::ticks(Arc::clone(&core))));
-        drop(R::Runtime::spawn(tasks::snapshots(Arc::clone(&core), ends.made)));
-        drop(R::Runtime::spawn(tasks::retention(Arc::clone(&core), outboxes.syncs)));
-        drop(R::Runtime::spawn(derive::run(Arc::clone(&core), ends.derive)));
         drop(R::Runtime::spawn(catch_up::run(Arc::clone(&core), options.founding, ends.orders)));
+        start_side_tasks(&core, outboxes.syncs, (ends.gossip, ends.divergences, ends.derive, ends.made));
         core
     }
+}
+
+/// What needs nothing but the core.
+fn start_side_tasks<R: Environment>(
+    core: &Arc<Core<R>>,
+    syncs: mpsc::UnboundedSender<SyncTask>,
+    (gossip, divergences, derive, made): (
+        mpsc::UnboundedReceiver<SignedBody>,
+        mpsc::UnboundedReceiver<Divergence>,
+        mpsc::UnboundedReceiver<DeriveTask>,
+        Arc<Notify>,
+    ),
+) {
+    drop(R::Runtime::spawn(tasks::gossip(Arc::clone(core), gossip)));
+    drop(R::Runtime::spawn(divergence::run(Arc::clone(core), divergences)));
+    drop(R::Runtime::spawn(derive::run(Arc::clone(core), derive)));
+    drop(R::Runtime::spawn(tasks::recovery_end(Arc::clone(core))));
+    drop(R::Runtime::spawn(tasks::ticks(Arc::clone(core))));
+    drop(R::Runtime::spawn(tasks::snapshots(Arc::clone(core), made)));
+    drop(R::Runtime::spawn(tasks::retention(Arc::clone(core), syncs)));
 }
 
 /// openraft's settings (02, "Raft rules").

@@ -26,7 +26,7 @@ use crate::environment::Environment;
 use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
 use crate::machine::prefix;
-use crate::node::RaftOf;
+use crate::node::{Core, RaftOf};
 use crate::options::{Limits, Timings};
 use crate::outcome::EntryOutcome;
 use crate::published::Published;
@@ -66,18 +66,18 @@ enum Event<Rt: AsyncRuntime> {
 
 /// Forms entries and proposes them; one task a node. On a follower everything is answered NOT_LEADER.
 pub(crate) struct Proposer<R: Environment> {
-    pub(crate) proposals: mpsc::UnboundedReceiver<Proposal>,
-    pub(crate) raft: RaftOf<R>,
-    pub(crate) environment: R,
-    pub(crate) clock: LifeClock<R>,
-    pub(crate) ledger_id: LedgerId,
-    pub(crate) published: Published,
-    pub(crate) gauges: Gauges,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) timings: Timings,
-    pub(crate) limits: Limits,
-    pub(crate) queue: PartQueue,
-    pub(crate) pace: SealPace,
+    proposals: mpsc::UnboundedReceiver<Proposal>,
+    raft: RaftOf<R>,
+    environment: R,
+    clock: LifeClock<R>,
+    ledger_id: LedgerId,
+    published: Published,
+    gauges: Gauges,
+    lifecycle: Lifecycle,
+    timings: Timings,
+    limits: Limits,
+    queue: PartQueue,
+    pace: SealPace,
 }
 
 /// Parts by the node that they came from, taken in turn.
@@ -171,6 +171,23 @@ impl SealPace {
 }
 
 impl<R: Environment> Proposer<R> {
+    pub(crate) fn new(core: &Core<R>, environment: R, proposals: mpsc::UnboundedReceiver<Proposal>) -> Self {
+        Self {
+            proposals,
+            raft: core.raft.clone(),
+            environment,
+            clock: core.clock,
+            ledger_id: core.ledger_id,
+            published: core.published.clone(),
+            gauges: core.gauges.clone(),
+            lifecycle: core.lifecycle.clone(),
+            timings: core.timings.clone(),
+            limits: core.limits.clone(),
+            queue: PartQueue::default(),
+            pace: SealPace::default(),
+        }
+    }
+
     /// Works until the node is over.
     pub(crate) async fn run(mut self) {
         let mut flights = FuturesUnordered::new();
