@@ -194,6 +194,8 @@ impl<R: Environment> ApplyWorker<R> {
                     self.lifecycle.halt(halt.to_string());
                     return;
                 }
+                // Nothing that waits may be applied to what is left: the next entry would be taken for the culprit.
+                Err(ApplyError::Panicked) => return,
                 Err(error @ ApplyError::Storage(_)) => {
                     self.lifecycle.fail(format!("evidence files: {error}"));
                     return;
@@ -232,11 +234,9 @@ impl<R: Environment> ApplyWorker<R> {
         let applied = catch_unwind(AssertUnwindSafe(|| self.apply(log_id, batch)));
         let outcome = applied.unwrap_or_else(|panic| {
             self.abort(index, &message(&*panic));
-            Ok(None)
+            Err(ApplyError::Panicked)
         })?;
-        if let Some(responder) = responder
-            && !self.lifecycle.is_over()
-        {
+        if let Some(responder) = responder {
             responder.send(EntryAnswer(outcome.map(Arc::new)));
         }
         self.sync_if_due()

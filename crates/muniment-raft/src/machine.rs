@@ -33,6 +33,9 @@ pub(crate) enum ApplyError {
         .0.log_index, .0.count
     )]
     Aborted(Aborts),
+    /// Applying panicked outside the rules; the node has failed and said so.
+    #[error("applying panicked")]
+    Panicked,
     /// The files.
     #[error(transparent)]
     Storage(#[from] StorageError),

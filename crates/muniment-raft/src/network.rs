@@ -1,5 +1,6 @@
 //! openraft's network over a [`Transport`]: Raft's messages as bytes, pipelined appends, own time-outs.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use openraft::raft::{
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{AnyError, AsyncRuntime, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
+
+use tokio::sync::oneshot;
 
 use crate::codec::{self, CodecError};
 use crate::environment::Environment;
@@ -46,6 +49,8 @@ pub(crate) struct PeerClient<R> {
 
 type Config<R> = TypeConfig<<R as Environment>::Runtime>;
 type RpcError<R> = RPCError<Config<R>>;
+/// Answers to appends: how far they matched, or why they did not, or why there is none.
+type Answers<'s, T, A, E> = BoxStream<'s, Result<Result<T, A>, E>>;
 
 impl<R: Environment> NetworkFactory<R> {
     pub(crate) fn new(transport: Arc<dyn Transport>, server: PointServer, lags: Lags) -> Self {
@@ -91,6 +96,26 @@ impl<R: Environment> PeerClient<R> {
     }
 }
 
+/// Answers up to the first that ends the stream. The gate is shut before that one is handed out, and when the answers are
+/// dropped: openraft then opens another stream, and the next request belongs to that one. A transport that still waited
+/// for a request of this stream would take it, and its answer would be lost: an entry on a follower that the leader
+/// counts for ever as under way.
+fn until_it_ends<'s, T: Send + 's, A: Send + 's, E: Send + 's>(
+    answers: Answers<'s, T, A, E>,
+    gate: oneshot::Sender<Infallible>,
+) -> Answers<'s, T, A, E> {
+    let step = |open: Option<(Answers<'s, T, A, E>, oneshot::Sender<Infallible>)>| async move {
+        let (mut answers, gate) = open?;
+        let answer = answers.next().await?;
+        if let Ok(Ok(_)) = answer {
+            return Some((answer, Some((answers, gate))));
+        }
+        drop(gate);
+        Some((answer, None))
+    };
+    futures::stream::unfold(Some((answers, gate)), step).boxed()
+}
+
 impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
     type SnapshotData = SnapshotData;
 
@@ -128,23 +153,25 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
             let Some(first) = input.next().await else {
                 return Ok(futures::stream::empty().boxed() as BoxStream<'s, _>);
             };
+            let (gate, shut) = oneshot::channel::<Infallible>();
             let requests = futures::stream::iter([first]).chain(input).map(|request| {
                 let mut bytes = Kind::Append.message();
                 messages::put_append(&mut bytes, &request);
                 Bytes::from(bytes)
             });
+            let requests = requests.take_until(shut).boxed();
             let decode = move |bytes: Bytes| {
                 let (answer, unapplied) = split_report(&bytes)?;
                 lags.note(to, unapplied);
                 messages::decode_stream_result(answer)
             };
-            let answers = transport.stream(to, requests.boxed()).map(move |answer| match answer {
+            let answers = transport.stream(to, requests).map(move |answer| match answer {
                 Ok(bytes) => {
                     decode(bytes).map_err(|error| RPCError::Unreachable(RaftUnreachable::new(&error)))
                 }
                 Err(error) => Err(RPCError::Unreachable(RaftUnreachable::new(&error))),
             });
-            Ok(answers.boxed() as BoxStream<'s, _>)
+            Ok(until_it_ends(answers.boxed(), gate) as BoxStream<'s, _>)
         })
     }
 
@@ -194,5 +221,92 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
         messages::put_transfer(&mut bytes, &request);
         self.call(bytes, &option, |_| Ok(())).await?;
         Ok(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::future::BoxFuture as Boxed;
+    use openraft::raft::StreamAppendError;
+    use openraft_rt_tokio::TokioRuntime;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::environment::SystemEnvironment;
+    use crate::lags::report;
+    use crate::transport::Unreachable;
+    use crate::type_config::{RaftLogId, RaftLogLeader};
+
+    /// Takes requests on a task of its own, as every network does, and answers what it was given.
+    struct Pumping {
+        answers: Vec<Bytes>,
+        taken: mpsc::UnboundedSender<()>,
+    }
+
+    impl Transport for Pumping {
+        fn call(&self, to: NodeId, _: Lane, _: Bytes) -> Boxed<'static, Result<Bytes, Unreachable>> {
+            Box::pin(std::future::ready(Err(Unreachable { to, reason: "a test".to_owned() })))
+        }
+
+        fn stream(
+            &self,
+            _: NodeId,
+            mut requests: futures::stream::BoxStream<'static, Bytes>,
+        ) -> futures::stream::BoxStream<'static, Result<Bytes, Unreachable>> {
+            let taken = self.taken.clone();
+            drop(tokio::spawn(async move {
+                while requests.next().await.is_some() {
+                    taken.send(()).expect("the test listens");
+                }
+            }));
+            let answers: Vec<_> = self.answers.iter().cloned().map(Ok).collect();
+            futures::stream::iter(answers).chain(futures::stream::pending()).boxed()
+        }
+    }
+
+    type Request = AppendEntriesRequest<TypeConfig<TokioRuntime>>;
+
+    fn heartbeat() -> Request {
+        Request {
+            vote: RaftVote::new_committed(2, 1),
+            prev_log_id: None,
+            entries: Vec::new(),
+            leader_commit: None,
+        }
+    }
+
+    /// The story of this test: after a leader was stopped, some clusters wrote nothing any more. One way to that: the new
+    /// leader's first stream ended in a conflict, its transport still waited for a request, took that of the next
+    /// stream, and nobody heard the answer.
+    #[tokio::test]
+    async fn a_stream_that_has_ended_takes_no_further_request() {
+        let log_id = RaftLogId { leader_id: RaftLogLeader::new(1), index: 3 };
+        let answer = |result: StreamAppendResult<TypeConfig<TokioRuntime>>| {
+            report(&messages::encode_stream_result(&result), 0)
+        };
+        let conflict = answer(Err(StreamAppendError::Conflict(log_id)));
+        let (taken, mut seen) = mpsc::unbounded_channel();
+        let transport = Arc::new(Pumping { answers: vec![answer(Ok(Some(log_id))), conflict], taken });
+        let mut factory =
+            NetworkFactory::<SystemEnvironment>::new(transport, PointServer::default(), Lags::default());
+        let mut client = factory.new_client(2, &EmptyNode {}).await;
+        let (requests, input) = mpsc::unbounded_channel::<Request>();
+        let input =
+            futures::stream::unfold(input, |mut input| async move { Some((input.recv().await?, input)) });
+        requests.send(heartbeat()).expect("the stream takes it");
+        let option = RPCOption::new(Duration::from_secs(1));
+        let mut answers = client.stream_append(input.boxed(), option).await.expect("it opens");
+        assert!(matches!(answers.next().await, Some(Ok(Ok(Some(_))))));
+        seen.recv().await.expect("the first request is taken");
+        assert!(matches!(answers.next().await, Some(Ok(Err(StreamAppendError::Conflict(_))))));
+        // What comes now belongs to the next stream.
+        drop(requests.send(heartbeat()));
+        assert!(answers.next().await.is_none(), "nothing follows a conflict");
+        drop(answers);
+        drop((client, factory));
+        let ended = tokio::time::timeout(Duration::from_secs(10), seen.recv()).await;
+        assert_eq!(ended.ok(), Some(None), "the pump has ended without another request");
     }
 }

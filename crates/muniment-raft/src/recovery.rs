@@ -125,7 +125,9 @@ fn replay(
 ) -> Result<(), StartError> {
     let failed = |error: ApplyError| match error {
         ApplyError::Storage(error) => StartError::Storage(error),
-        halt @ (ApplyError::Halt(_) | ApplyError::Aborted(_)) => StartError::Replay(halt.to_string()),
+        halt @ (ApplyError::Halt(_) | ApplyError::Aborted(_) | ApplyError::Panicked) => {
+            StartError::Replay(halt.to_string())
+        }
     };
     let context = machine.ledger.context();
     let mut next = dumped_at.map_or(0, |index| index.0 + 1);
