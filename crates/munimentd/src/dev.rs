@@ -5,9 +5,10 @@
 
 mod authority;
 mod bureau;
+mod contexts;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -62,12 +63,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start threads")?;
-    let done = runtime.block_on(serve(&bureaus));
+    let done = runtime.block_on(serve(&dir, &bureaus));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     done
 }
 
-async fn serve(bureaus: &[Bureau]) -> anyhow::Result<()> {
+async fn serve(dir: &Path, bureaus: &[Bureau]) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let mut members = Vec::with_capacity(bureaus.len());
     for bureau in bureaus {
@@ -77,7 +78,7 @@ async fn serve(bureaus: &[Bureau]) -> anyhow::Result<()> {
     for member in &members {
         member.wait_running().await?;
     }
-    introduce(bureaus, &members).context("print where the ledger is")?;
+    introduce(dir, bureaus, &members).context("print where the ledger is")?;
     while signals.next().await != Signal::Stop {
         for member in &members {
             member.reload().await;
@@ -95,7 +96,7 @@ fn config(bureau: &Bureau) -> anyhow::Result<Config> {
 }
 
 /// Says where the members are, and what can be done now.
-fn introduce(bureaus: &[Bureau], members: &[Running]) -> io::Result<()> {
+fn introduce(root: &Path, bureaus: &[Bureau], members: &[Running]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "A ledger of {} members is up.\n", members.len())?;
     for (bureau, member) in bureaus.iter().zip(members) {
@@ -106,7 +107,12 @@ fn introduce(bureaus: &[Bureau], members: &[Running]) -> io::Result<()> {
     let (dir, address) = (first.dir.display(), member.public_address());
     // A node's certificate names a node, not a host: grpcurl is told to ask for nothing else.
     let call = format!("grpcurl -insecure -cert {dir}/client.pem -key {dir}/client.key {address}");
-    writeln!(out, "\nTry (grpcurl does not check SPIFFE names; Muniment's own clients do):\n")?;
+    writeln!(out, "\nTry (every bureau has a context, and one named <bureau>-admin):\n")?;
+    let contexts = contexts::file(root);
+    let muniment = format!("muniment --config {}", contexts.display());
+    writeln!(out, "  {muniment} record list")?;
+    writeln!(out, "  {muniment} --context {}-admin cluster status", first.about.code)?;
+    writeln!(out, "\nOr (grpcurl does not check SPIFFE names; Muniment's own clients do):\n")?;
     writeln!(out, "  {call} list")?;
     writeln!(out, "  {call} muniment.v1.LedgerService/GetStatistics")?;
     writeln!(out, "  {call} muniment.v1.LedgerService/GetCheckpoint")?;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use muniment_core::Suite;
 
 use super::authority::Authority;
+use super::contexts;
 use crate::founding::{FoundingArguments, KeysArguments, make_keys, put_together};
 
 /// The ledger's origin.
@@ -18,7 +19,8 @@ const ORIGIN: &str = "dev.anhui.example/ledger";
 pub(super) struct About {
     /// Name for people.
     pub(super) name: &'static str,
-    code: &'static str,
+    /// Name for files and keys.
+    pub(super) code: &'static str,
     /// GB/T 2260.
     region: &'static str,
 }
@@ -50,7 +52,7 @@ impl Bureau {
         self.dir.join("munimentd.toml")
     }
 
-    fn trust_domain(&self) -> String {
+    pub(super) fn trust_domain(&self) -> String {
         format!("{}.dev.anhui.example", self.about.code)
     }
 }
@@ -83,8 +85,9 @@ pub(super) fn found(root: &Path, bureaus: &[Bureau], suite: Suite) -> anyhow::Re
         founders.push(keys.join("founder.toml"));
         configure(bureau, &founding, node, (client, peer, internal))?;
     }
-    put_together(&FoundingArguments { origin: ORIGIN.to_owned(), suite, out: founding, founders })?;
-    Ok(())
+    let arguments = FoundingArguments { origin: ORIGIN.to_owned(), suite, out: founding, founders };
+    put_together(&arguments)?;
+    contexts::write(root, bureaus, &crate::founding::read(&arguments.out)?)
 }
 
 fn certify(bureau: &Bureau) -> anyhow::Result<()> {
