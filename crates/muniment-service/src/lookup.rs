@@ -8,6 +8,7 @@ mod counts;
 mod filler;
 mod open;
 mod rows;
+mod tail;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 pub(crate) use self::counts::Counts;
 use self::filler::Filler;
 use self::rows::Rows;
+use self::tail::Tail;
 use crate::deadline::Deadline;
 use crate::refused::{Answer, Refused};
 
@@ -32,7 +34,7 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 const STUCK: Duration = Duration::from_secs(60);
 /// How long a question waits for the database.
 const QUESTION: Duration = Duration::from_secs(5);
-/// How long a stop waits for the last flush.
+/// How long a stop waits for a block that is being written.
 const STOP: Duration = Duration::from_secs(5);
 
 /// What is looked up.
@@ -70,8 +72,12 @@ struct Shared {
     suite: Suite,
     ledger_id: LedgerId,
     dir: Option<PathBuf>,
+    /// Leaves of a block, at least: it ends with the admission that reaches this many.
+    block_leaves: u64,
     /// Leaves read: counted, and in the database if there is one.
     size: watch::Sender<TreeSize>,
+    /// Rows of the newest of them that are not yet in the database.
+    tail: Tail,
     /// Counts over those leaves. Held for a copy.
     counts: Mutex<(TreeSize, Counts)>,
     /// Held for a clone of a pointer.
@@ -89,6 +95,7 @@ impl Lookups {
     /// Opens the look-ups and fills them, on a thread of its own.
     pub(crate) fn start(
         dir: Option<PathBuf>,
+        block_leaves: u64,
         suite: Suite,
         ledger_id: LedgerId,
         node: Handle<SystemEnvironment>,
@@ -99,7 +106,9 @@ impl Lookups {
             suite,
             ledger_id,
             dir,
+            block_leaves,
             size: watch::channel(TreeSize(0)).0,
+            tail: Tail::default(),
             counts: Mutex::new((TreeSize(0), Counts::default())),
             state: Mutex::new(State::Opening),
             busy_since: Mutex::new(None),
@@ -140,6 +149,9 @@ impl Lookups {
         view: &Arc<LedgerView>,
         deadline: Deadline,
     ) -> Answer<Option<LeafIndex>> {
+        if matches!(*lock(&self.shared.state), State::Opening) {
+            self.wait(view.size, deadline).await?;
+        }
         let reached = self.size() >= view.size;
         let found = self.ask(query, view).await?;
         if found.is_some() || reached {
@@ -166,7 +178,8 @@ impl Lookups {
         }
     }
 
-    /// Ends the filler and waits, for some time, until it has flushed what it has. Blocks.
+    /// Ends the filler and waits, for some time, until it has. What is no block yet is read again at the next start.
+    /// Blocks.
     pub(crate) fn stop(&self) {
         self.shared.is_stopping.store(true, Ordering::SeqCst);
         // Full = it was rung already.
@@ -186,8 +199,8 @@ impl Lookups {
             State::Opening => return Err(unavailable("are being opened")),
             State::Absent(why) => return Err(unavailable(&format!("are not there: {why}"))),
         };
-        let view = Arc::clone(view);
-        let question = tokio::task::spawn_blocking(move || rows.find(query, &view));
+        let (shared, view) = (Arc::clone(&self.shared), Arc::clone(view));
+        let question = tokio::task::spawn_blocking(move || rows.find(query, &shared.tail, &view));
         match timeout(QUESTION, question).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {

@@ -65,6 +65,9 @@ pub struct ServiceLimits {
     pub ready_grace: Duration,
     /// How long a stop waits for calls that run.
     pub drain: Duration,
+    /// Leaves whose look-ups go to the disk together, from 1; at most so many, and one admission's, are read again at the
+    /// next start.
+    pub lookup_block_leaves: u64,
 }
 
 impl Default for ServiceLimits {
@@ -79,6 +82,7 @@ impl Default for ServiceLimits {
             ready_lag_entries: 1_000,
             ready_grace: Duration::from_secs(10),
             drain: Duration::from_secs(10),
+            lookup_block_leaves: 65_536,
         }
     }
 }

@@ -95,7 +95,9 @@ impl Server {
         let (draining, draining_seen) = watch::channel(false);
         let (sealed, sealed_seen) = watch::channel(None);
         let (pulse, metrics) = (Pulse::of(&node), Metrics::new());
-        let lookups = Lookups::start(lookup_dir, founding.suite, founding.ledger_id(), node.clone());
+        let block_leaves = limits.lookup_block_leaves.max(1);
+        let lookups =
+            Lookups::start(lookup_dir, block_leaves, founding.suite, founding.ledger_id(), node.clone());
         let doorbell = lookups.doorbell();
         let made = Made {
             lookups: lookups.clone(),

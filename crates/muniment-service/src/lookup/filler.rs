@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muniment_core::tree::TreeAt;
 use muniment_core::{LeafIndex, Stub, Tree, TreeSize};
@@ -11,18 +11,16 @@ use muniment_raft::{Handle, LedgerView, SystemEnvironment};
 
 use super::counts::Counts;
 use super::open;
-use super::rows::{NewRows, Rows, Watermark, rows_of};
+use super::rows::{Rows, Watermark, rows_of};
+use super::tail::NewRows;
 use super::{Shared, State, lock};
+use crate::proofs::prove_error;
 use crate::refused::{Answer, Refused};
 
 /// Longest time between two looks at the node.
 const LOOK: Duration = Duration::from_millis(200);
 /// After leaves that can't be read: they may be repaired.
 const REST: Duration = Duration::from_secs(5);
-/// Leaves between watermarks.
-const WATERMARK_LEAVES: u64 = 65_536;
-/// Longest time that rows stay without a watermark.
-const WATERMARK_TIME: Duration = Duration::from_secs(30);
 /// Leaves that are read before those who wait hear of it.
 const PROGRESS_LEAVES: u64 = 2_048;
 
@@ -34,8 +32,8 @@ pub(super) struct Filler {
     rows: Option<Arc<Rows>>,
     counts: Counts,
     size: TreeSize,
-    /// Size and time of the last watermark.
-    marked: (TreeSize, Instant),
+    /// Size of the last watermark: where the block begins that is not yet in the database.
+    marked: TreeSize,
 }
 
 impl Filler {
@@ -47,7 +45,7 @@ impl Filler {
             rows: None,
             counts: Counts::default(),
             size: TreeSize(0),
-            marked: (TreeSize(0), Instant::now()),
+            marked: TreeSize(0),
         }
     }
 
@@ -65,12 +63,10 @@ impl Filler {
                     REST
                 }
             };
-            self.mark_if_due(false);
             if !wait.is_zero() && self.rings.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
                 break;
             }
         }
-        self.mark_if_due(true);
     }
 
     /// The first view that the node shows; none if it is to stop before.
@@ -95,10 +91,11 @@ impl Filler {
         match opened {
             Ok((rows, Watermark { size, counts, .. })) => {
                 let rows = Arc::new(rows);
-                (self.size, self.counts, self.marked) = (size, counts, (size, Instant::now()));
+                (self.size, self.counts, self.marked) = (size, counts, size);
                 self.rows = Some(Arc::clone(&rows));
-                self.publish();
+                // In this order: who waits for a size may ask when it is reached.
                 shared.set_state(State::Open(rows));
+                self.publish();
             }
             Err(why) => shared.set_state(State::Absent(why)),
         }
@@ -112,45 +109,41 @@ impl Filler {
         }
         let until = TreeSize(view.size.0.min(self.size.0.saturating_add(PROGRESS_LEAVES)));
         let (mut size, mut counts, mut rows) = (self.size, self.counts.clone(), NewRows::default());
-        while size < until {
+        while size < until && size.0 - self.marked.0 < self.shared.block_leaves {
             let first = size.next_leaf();
             let leaves = rows_of(&view.files, first, &mut rows)?;
             for leaf in first.0..first.0 + leaves {
                 counts.add(&stub(&view, LeafIndex(leaf))?);
             }
             size = TreeSize(size.0 + leaves);
-            if rows.is_enough() {
-                self.insert(std::mem::take(&mut rows));
-            }
         }
-        self.insert(rows);
+        if self.rows.is_some() {
+            self.shared.tail.extend(rows);
+        }
         (self.size, self.counts) = (size, counts);
+        if self.size.0 - self.marked.0 >= self.shared.block_leaves {
+            self.end_block(&view)?;
+        }
         self.publish();
         Ok(true)
     }
 
-    fn insert(&mut self, new: NewRows) {
-        self.on_rows("insert rows", |rows| rows.insert(new));
+    /// Moves the tail into the database and says so by a watermark.
+    fn end_block(&mut self, view: &LedgerView) -> Answer<()> {
+        let tree = TreeAt { suite: self.shared.suite, tree: Tree::Ledger, size: self.size };
+        let root = tree.root(&view.files).map_err(prove_error)?;
+        let watermark = Watermark { size: self.size, root: Some(root), counts: self.counts.clone() };
+        let (first, new) = (self.marked.next_leaf(), self.shared.tail.rows());
+        self.on_rows("insert rows", |rows| rows.insert(first, &new));
+        self.on_rows("write a watermark", |rows| rows.checkpoint(&watermark));
+        self.shared.tail.clear();
+        self.marked = self.size;
+        Ok(())
     }
 
     fn publish(&self) {
         *lock(&self.shared.counts) = (self.size, self.counts.clone());
         self.shared.size.send_replace(self.size);
-    }
-
-    fn mark_if_due(&mut self, at_end: bool) {
-        let (size, time) = self.marked;
-        let new = self.size.0 - size.0;
-        let due = new >= WATERMARK_LEAVES || time.elapsed() >= WATERMARK_TIME || at_end;
-        if new == 0 || !due {
-            return;
-        }
-        let Ok(view) = self.node.view() else { return };
-        let tree = TreeAt { suite: self.shared.suite, tree: Tree::Ledger, size: self.size };
-        let Ok(root) = tree.root(&view.files) else { return };
-        let watermark = Watermark { size: self.size, root: Some(root), counts: self.counts.clone() };
-        self.on_rows("write a watermark", |rows| rows.checkpoint(&watermark));
-        self.marked = (self.size, Instant::now());
     }
 
     /// Does something with the database, if there still is one. A failure ends it until the next start.

@@ -1,11 +1,17 @@
-//! The rows of the look-ups, in sled 0.34.7: keys alone, inserted and never changed (02, "sled": an overwriting load
-//! deadlocked 3 of 18 times).
+//! The rows of the look-ups, in sled 0.34.7: keys inserted and never changed (02, "sled": an overwriting load deadlocked 3
+//! of 18 times).
 //!
-//! - `digests-G`: the first 16 bytes of a record digest, then the leaf;
-//! - `requests-G`: submitter, request id, then the first leaf of a submission;
+//! A key a leaf cost more than everything else that a node does with a record. So rows are kept by the *block*: the
+//! leaves between two watermarks, 65,536 or a few more, whose rows come in 256 buckets by one byte of what is looked up.
+//!
+//! - `digests-G`: a byte of a record digest, the block's first leaf u64; value: rows of its first 16 bytes and the leaf's
+//!   distance from there u32;
+//! - `requests-G`: a byte of a request id, the block's first leaf u64; value: rows of submitter and request id, and the
+//!   distance of a submission's first leaf u32;
 //! - `watermarks-N`: a size, with root and counts there: all rows below it are durable.
 //!
-//! G numbers ranges of 2^24 leaves, so that what is pruned goes by dropping whole trees.
+//! G numbers ranges of 2^24 leaves, so that what is pruned goes by dropping whole trees. A question reads one bucket of each
+//! block: about 5 KiB for 65,536 leaves.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,15 +22,14 @@ use muniment_core::reader::Reader;
 use muniment_core::{Hash, LeafIndex, LedgerId, Suite, TreeSize};
 use muniment_raft::LedgerView;
 use muniment_store::ledger::{AdmissionOfLeaf, View};
-use sled::{Batch, Db, IVec};
+use sled::{Batch, Db};
 use thiserror::Error;
 
 use super::Query;
 use super::counts::Counts;
+use super::tail::{DIGEST_NAME, NewRows, REQUEST_NAME, Tail};
 use crate::refused::{Answer, Refused};
 
-/// Keys of one batch: more took 1.1 GB of memory at 1,500.
-const BATCH_KEYS_MAX: usize = 400;
 /// Leaves of one generation of trees, as a power of two.
 const GENERATION_BITS: u32 = 24;
 /// Rows of one tree of watermarks; then the one before the last is dropped.
@@ -32,7 +37,7 @@ const WATERMARKS_MAX: usize = 256;
 /// Bytes that the database may keep in memory.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// Format of the rows; another one is rebuilt.
-const FORMAT: &[u8] = b"muniment/lookup/1";
+const FORMAT: &[u8] = b"muniment/lookup/2";
 
 /// Why the database is of no use; it is moved aside and rebuilt.
 #[derive(Debug, Error)]
@@ -64,33 +69,43 @@ pub(super) struct Rows {
     suite: Suite,
 }
 
-/// Rows that are not yet inserted.
-#[derive(Default)]
-pub(super) struct NewRows {
-    digests: Vec<(u64, Vec<u8>)>,
-    requests: Vec<(u64, Vec<u8>)>,
+/// What is looked up, as rows have it.
+pub(super) trait Name: AsRef<[u8]> {
+    /// The trees of its rows.
+    const TREES: &str;
+
+    /// A byte that spreads names evenly.
+    fn bucket(&self) -> u8;
 }
 
-impl NewRows {
-    pub(super) fn digest(&mut self, digest: &Hash, leaf: LeafIndex) {
-        self.digests.push((leaf.0 >> GENERATION_BITS, [&digest.0[..16], &leaf.0.to_be_bytes()].concat()));
-    }
+impl Name for [u8; DIGEST_NAME] {
+    const TREES: &str = "digests";
 
-    pub(super) fn request(&mut self, name: &[u8; 20], first: LeafIndex) {
-        self.requests.push((first.0 >> GENERATION_BITS, [&name[..], &first.0.to_be_bytes()].concat()));
+    fn bucket(&self) -> u8 {
+        self[0]
     }
+}
 
-    fn len(&self) -> usize {
-        self.digests.len() + self.requests.len()
+impl Name for [u8; REQUEST_NAME] {
+    const TREES: &str = "requests";
+
+    /// A request id begins with its time and ends with random bytes (RFC 9562 5.7).
+    fn bucket(&self) -> u8 {
+        self[REQUEST_NAME - 1]
     }
+}
+
+/// The first bytes of a record digest.
+pub(super) fn digest_name(digest: &Hash) -> [u8; DIGEST_NAME] {
+    std::array::from_fn(|at| digest.0[at])
 }
 
 /// Submitter and request id.
 pub(super) fn request_name(
     submitter: muniment_core::BureauNumber,
     id: &muniment_core::RequestId,
-) -> [u8; 20] {
-    let mut name = [0; 20];
+) -> [u8; REQUEST_NAME] {
+    let mut name = [0; REQUEST_NAME];
     name[..4].copy_from_slice(&submitter.0.to_be_bytes());
     name[4..].copy_from_slice(&id.0);
     name
@@ -151,29 +166,43 @@ impl Rows {
         for leaf in [0, size.0 / 2, size.0 - 1].map(LeafIndex) {
             let Ok((blind, bytes)) = view.files.record(leaf) else { continue };
             let digest = record_digest(self.suite, &blind, &bytes);
-            let generation = leaf.0 >> GENERATION_BITS;
-            let key = [&digest.0[..16], &leaf.0.to_be_bytes()].concat();
-            if !self.db.open_tree(format!("digests-{generation:08x}"))?.contains_key(key)? {
+            if !self.leaves_of(&digest_name(&digest))?.contains(&leaf) {
                 return doubtful("a row below its watermark is missing");
             }
         }
         Ok(())
     }
 
-    /// Inserts rows, in batches.
-    pub(super) fn insert(&self, rows: NewRows) -> Result<(), RowsError> {
-        for (name, rows) in [("digests", rows.digests), ("requests", rows.requests)] {
-            for of_generation in rows.chunk_by(|a, b| a.0 == b.0) {
-                let Some((generation, _)) = of_generation.first() else { continue };
-                let tree = self.db.open_tree(format!("{name}-{generation:08x}"))?;
-                for some in of_generation.chunks(BATCH_KEYS_MAX) {
-                    let mut batch = Batch::default();
-                    some.iter().for_each(|(_, key)| batch.insert(key.as_slice(), &[][..]));
-                    tree.apply_batch(batch)?;
-                }
+    /// Inserts the rows of a block, whose first leaf is `first`: at most 256 keys in one batch (1,500 took 1.1 GB).
+    pub(super) fn insert(&self, first: LeafIndex, rows: &NewRows) -> Result<(), RowsError> {
+        self.insert_named(first, &rows.digests)?;
+        self.insert_named(first, &rows.requests)
+    }
+
+    fn insert_named<'r, N: Name + 'r>(
+        &self,
+        first: LeafIndex,
+        rows: impl IntoIterator<Item = &'r (N, LeafIndex)>,
+    ) -> Result<(), RowsError> {
+        let mut buckets = vec![Vec::new(); 256];
+        for (name, leaf) in rows {
+            let distance = leaf.0.checked_sub(first.0).and_then(|distance| u32::try_from(distance).ok());
+            let distance = distance.ok_or_else(|| {
+                RowsError::Doubtful(format!("leaf {leaf} does not belong to the block from {first} on"))
+            })?;
+            let bucket: &mut Vec<u8> = &mut buckets[usize::from(name.bucket())];
+            bucket.extend_from_slice(name.as_ref());
+            bucket.extend_from_slice(&distance.to_be_bytes());
+        }
+        let generation = first.0 >> GENERATION_BITS;
+        let tree = self.db.open_tree(format!("{}-{generation:08x}", N::TREES))?;
+        let mut batch = Batch::default();
+        for (bucket, rows) in (0..=u8::MAX).zip(buckets) {
+            if !rows.is_empty() {
+                batch.insert([&[bucket][..], &first.0.to_be_bytes()].concat(), rows);
             }
         }
-        Ok(())
+        Ok(tree.apply_batch(batch)?)
     }
 
     /// Makes all rows durable, then says so by a watermark, then makes that durable.
@@ -204,15 +233,11 @@ impl Rows {
         File::open(&self.file).and_then(|file| file.sync_data()).map_err(RowsError::Sync)
     }
 
-    /// Looks a leaf up, and holds it against the evidence files.
-    pub(super) fn find(&self, query: Query, view: &LedgerView) -> Answer<Option<LeafIndex>> {
-        let failed = |error: sled::Error| {
-            tracing::error!(%error, "read the look-ups");
-            super::unavailable("can't be read")
-        };
+    /// Looks a leaf up, here and among the rows that are not yet a block, and holds it against the evidence files.
+    pub(super) fn find(&self, query: Query, tail: &Tail, view: &LedgerView) -> Answer<Option<LeafIndex>> {
         match query {
             Query::Digest(digest) => {
-                for leaf in self.candidates("digests-", &digest.0[..16]).map_err(failed)? {
+                for leaf in self.candidates(&digest_name(&digest), Tail::digests, tail)? {
                     if leaf.0 >= view.size.0 {
                         return Ok(None);
                     }
@@ -225,7 +250,7 @@ impl Rows {
             }
             Query::Submission { submitter, request_id, position } => {
                 let name = request_name(submitter, &request_id);
-                let first = self.candidates("requests-", &name).map_err(failed)?.first().copied();
+                let first = self.candidates(&name, Tail::requests, tail)?.first().copied();
                 let Some(first) = first.filter(|leaf| leaf.0 < view.size.0) else { return Ok(None) };
                 let Some(found) = view.files.admission(first)? else { return Ok(None) };
                 leaf_of(&found, first, position)
@@ -233,15 +258,42 @@ impl Rows {
         }
     }
 
-    /// Leaves of keys with a prefix, ascending.
-    fn candidates(&self, trees: &str, prefix: &[u8]) -> Result<Vec<LeafIndex>, sled::Error> {
+    /// Leaves that a name may belong to, ascending.
+    fn candidates<N: Name>(
+        &self,
+        name: &N,
+        in_tail: impl FnOnce(&Tail, &N) -> Vec<LeafIndex>,
+        tail: &Tail,
+    ) -> Answer<Vec<LeafIndex>> {
+        // The tail first: its rows leave it only when they are in the database.
+        let newest = in_tail(tail, name);
+        let mut leaves = self.leaves_of(name).map_err(|error| {
+            tracing::error!(%error, "read the look-ups");
+            super::unavailable("can't be read")
+        })?;
+        leaves.extend(newest);
+        leaves.sort_unstable();
+        Ok(leaves)
+    }
+
+    /// Leaves of a name in the database, in no order.
+    fn leaves_of<N: Name>(&self, name: &N) -> Result<Vec<LeafIndex>, RowsError> {
+        let doubtful = || RowsError::Doubtful("a block of it can't be read".to_owned());
+        let name_length = name.as_ref().len();
         let mut leaves = Vec::new();
-        for generation in self.trees(trees) {
-            let tree = self.db.open_tree(format!("{trees}{generation:08x}"))?;
-            for key in tree.scan_prefix(prefix).keys() {
-                let key: IVec = key?;
-                if let Some(leaf) = key.len().checked_sub(8).and_then(|at| key[at..].try_into().ok()) {
-                    leaves.push(LeafIndex(u64::from_be_bytes(leaf)));
+        for generation in self.trees(&format!("{}-", N::TREES)) {
+            let tree = self.db.open_tree(format!("{}-{generation:08x}", N::TREES))?;
+            for block in tree.scan_prefix([name.bucket()]) {
+                let (key, rows) = block?;
+                let first = key.get(1..).and_then(|first| first.try_into().ok()).ok_or_else(doubtful)?;
+                let first = u64::from_be_bytes(first);
+                let rows = rows.chunks_exact(name_length + size_of::<u32>());
+                if !rows.remainder().is_empty() {
+                    return Err(doubtful());
+                }
+                for row in rows.filter(|row| row.starts_with(name.as_ref())) {
+                    let distance = row[name_length..].try_into().map_err(|_| doubtful())?;
+                    leaves.push(LeafIndex(first + u64::from(u32::from_be_bytes(distance))));
                 }
             }
         }
@@ -316,9 +368,65 @@ pub(super) fn rows_of(files: &View, first: LeafIndex, rows: &mut NewRows) -> Ans
     Ok(leaf.0 - first.0)
 }
 
-impl NewRows {
-    /// Whether they should be inserted before more are made.
-    pub(super) fn is_enough(&self) -> bool {
-        self.len() >= BATCH_KEYS_MAX
+#[cfg(test)]
+mod tests {
+    use muniment_core::{BureauNumber, RequestId};
+
+    use super::*;
+
+    fn digest(leaf: u64) -> Hash {
+        Suite::Blake3.hash(&[&leaf.to_be_bytes()])
+    }
+
+    fn request(leaf: u64) -> [u8; REQUEST_NAME] {
+        let random = std::array::from_fn(|at| digest(leaf).0[at]);
+        request_name(BureauNumber(7), &RequestId::new(muniment_core::UnixMillis(leaf), random))
+    }
+
+    fn block(leaves: std::ops::Range<u64>) -> NewRows {
+        let mut rows = NewRows::default();
+        for leaf in leaves.map(LeafIndex) {
+            rows.digest(&digest(leaf.0), leaf);
+            rows.request(&request(leaf.0), leaf);
+        }
+        rows
+    }
+
+    #[test]
+    fn each_row_of_each_block_is_found_again_also_after_a_restart_and_a_second_insertion() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let ledger_id = LedgerId([3; 32]);
+        let late = 1 << GENERATION_BITS;
+        let blocks = [0..700, 700..1_900, late..late + 40];
+        let rows = Rows::open(dir.path(), Suite::Blake3, &ledger_id).expect("it opens");
+        for leaves in &blocks {
+            rows.insert(LeafIndex(leaves.start), &block(leaves.clone())).expect("it is inserted");
+        }
+        // A crash before the watermark: the next start inserts the same again.
+        rows.insert(LeafIndex(700), &block(700..1_900)).expect("it is inserted");
+        rows.checkpoint(&Watermark::default()).expect("it is flushed");
+        drop(rows);
+        let rows = Rows::open(dir.path(), Suite::Blake3, &ledger_id).expect("it opens");
+        for leaf in blocks.into_iter().flatten() {
+            let found = rows.leaves_of(&digest_name(&digest(leaf))).expect("it is read");
+            assert_eq!(found, [LeafIndex(leaf)]);
+            assert_eq!(rows.leaves_of(&request(leaf)).expect("it is read"), [LeafIndex(leaf)]);
+        }
+        let unknown = rows.leaves_of(&digest_name(&digest(1_900))).expect("it is read");
+        assert_eq!(unknown, []);
+    }
+
+    #[test]
+    fn a_leaf_outside_its_block_and_a_block_of_half_a_row_are_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let rows = Rows::open(dir.path(), Suite::Blake3, &LedgerId([3; 32])).expect("it opens");
+        let outside = rows.insert(LeafIndex(5), &block(4..6));
+        assert!(matches!(outside, Err(RowsError::Doubtful(_))), "{outside:?}");
+        let tree = rows.db.open_tree("digests-00000000").expect("a tree");
+        let name = digest_name(&digest(9));
+        let key = [&[name[0]][..], &0_u64.to_be_bytes()].concat();
+        tree.insert(key, &[0; 19]).expect("it is inserted");
+        let half = rows.leaves_of(&name);
+        assert!(matches!(half, Err(RowsError::Doubtful(_))), "{half:?}");
     }
 }

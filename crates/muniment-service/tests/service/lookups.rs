@@ -9,9 +9,15 @@ use muniment_core::digest::record_digest;
 use muniment_core::{Blind, Suite};
 use muniment_proto::v1;
 use muniment_proto::v1::get_record_request::Name;
+use muniment_service::ServiceLimits;
 
 use crate::cluster::Cluster;
 use crate::made_up::{access, batch, impossible};
+
+/// Members that write look-ups to the disk for so few leaves that what is asked lies in blocks and beyond the last one.
+async fn cluster() -> Cluster {
+    Cluster::with(ServiceLimits { lookup_block_leaves: 3, ..ServiceLimits::default() }).await
+}
 
 /// Names of records with the leaf that each must give; none = NOT_FOUND.
 async fn questions(cluster: &Cluster) -> Vec<(Name, Option<u64>)> {
@@ -63,7 +69,7 @@ async fn check(cluster: &Cluster, member: u64, questions: &[(Name, Option<u64>)]
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_damaged_or_another_ledger_s_they_are_rebuilt_and_give_the_same_answers() {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = cluster().await;
     let questions = questions(&cluster).await;
     check(&cluster, 2, &questions, "at first").await;
     let dir = cluster.data_dir(2).join("lookup");
@@ -98,7 +104,7 @@ async fn deleted_damaged_or_another_ledger_s_they_are_rebuilt_and_give_the_same_
 
     // Those of another ledger: more leaves than this one has, under another root.
     cluster.stop_member(2).await;
-    let mut other = Cluster::start().await;
+    let mut other = self::cluster().await;
     let more = self::questions(&other).await;
     check(&other, 1, &more, "the other ledger").await;
     other.stop_member(1).await;
@@ -140,7 +146,7 @@ fn opened_by_a_child_until_it_is_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_they_open_they_give_the_same_answers() {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = cluster().await;
     let questions = questions(&cluster).await;
     check(&cluster, 3, &questions, "at first").await;
     let dir = cluster.data_dir(3).join("lookup");
@@ -166,7 +172,7 @@ async fn killed_while_they_open_they_give_the_same_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_just_acknowledged_is_found_at_once_by_every_member() {
-    let cluster = Cluster::start().await;
+    let cluster = cluster().await;
     let ledger_id = cluster.ledger_id();
     let mut client = cluster.client(1, 1).await;
     let mut readers = Vec::new();
