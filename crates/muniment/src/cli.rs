@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::bench::BenchArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Muniment: a tamper-evident ledger of data-sharing actions.
@@ -20,6 +21,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run three bureaus' ledger in this process, import records, write a receipt, and check every member.
     Demo(DemoArguments),
+    /// Measure three members on this machine's disk, with the load beside them.
+    Bench(BenchArguments),
     /// Verify a receipt offline, against the keys of a trust file and nothing else.
     Verify(VerifyArguments),
 }

@@ -3,10 +3,12 @@
 //! Owns: what may be typed, what is printed, and the exit codes. Promises: results on stdout, everything else on stderr;
 //! `verify` opens the two files that it is given and nothing else. Must never: hold logic that a library should hold.
 
+mod bench;
 mod cli;
 mod console;
 mod demo;
 mod exit;
+mod processes;
 mod utc;
 mod verify;
 
@@ -19,6 +21,7 @@ use exit::Exit;
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
