@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::generate::GenerateArguments;
+
 /// Muniment: a tamper-evident ledger of data-sharing actions.
 ///
 /// Exit codes: 0 ok, 1 other, 2 usage or malformed, 3 verification failed: tampering, 5 not decidable.
@@ -20,6 +22,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run three bureaus' ledger in this process, import records, write a receipt, and check every member.
     Demo(DemoArguments),
+    /// Write made-up records of every kind with their digests, to hold an encoder of one's own against.
+    Generate(GenerateArguments),
     /// Verify a receipt offline, against the keys of a trust file and nothing else.
     Verify(VerifyArguments),
 }

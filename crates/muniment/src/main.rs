@@ -7,6 +7,7 @@ mod cli;
 mod console;
 mod demo;
 mod exit;
+mod generate;
 mod utc;
 mod verify;
 
@@ -20,6 +21,7 @@ use exit::Exit;
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
     let exit = ended.unwrap_or_else(|error| {
