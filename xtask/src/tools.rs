@@ -12,6 +12,16 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
+    // What `cargo run` says of this package: ring builds anew when it changes, so that every turn from `cargo test` to
+    // `cargo xtask test` and back would cost minutes.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -30,7 +40,10 @@ pub(crate) fn python_tool(root: &Path, package: &str, program: &str) -> Result<P
         }
     };
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    run(Command::new(venv.join("bin/pip")).args([
+    // Not `bin/pip`, whose first line has the path that the environment was made at.
+    run(Command::new(venv.join("bin/python3")).args([
+        "-m",
+        "pip",
         "install",
         "--quiet",
         "--disable-pip-version-check",
