@@ -131,6 +131,30 @@ func TestAnotherBureausNodeIsNotTakenForOurs(t *testing.T) {
 	}
 }
 
+// Not the CA alone: Hefei's gateway holds a certificate of Hefei's CA too, and is no node.
+func TestOnlyANodesCertificateIsBelieved(t *testing.T) {
+	verify := hefei(t).verify(hefei(t).roots(t))
+	of := func(b bureau, name string) tls.ConnectionState {
+		pair, err := tls.LoadX509KeyPair(filepath.Join(b.dir, name+".pem"), filepath.Join(b.dir, name+".key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tls.ConnectionState{PeerCertificates: []*x509.Certificate{pair.Leaf}}
+	}
+	if err := verify(of(hefei(t), "node")); err != nil {
+		t.Errorf("Hefei's node: %v", err)
+	}
+	for who, state := range map[string]tls.ConnectionState{
+		"Hefei's gateway":  of(hefei(t), "client"),
+		"Hefei's operator": of(hefei(t), "admin"),
+		"Bozhou's node":    of(bozhou(t), "node"),
+	} {
+		if verify(state) == nil {
+			t.Errorf("%s is taken for a node of Hefei's", who)
+		}
+	}
+}
+
 func TestANodeSignsForItsOwnBureausClientsOnly(t *testing.T) {
 	ledger := connect(t, hefei(t).address, hefei(t), bozhou(t).client(t))
 	record := access(ledgerID(t, ledger))

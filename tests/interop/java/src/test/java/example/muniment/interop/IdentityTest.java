@@ -1,8 +1,16 @@
 package example.muniment.interop;
 
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
 import example.muniment.v1.GetStatisticsRequest;
 import example.muniment.v1.SubmitRequest;
 import io.grpc.Status;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Who is answered, and who is believed. */
@@ -44,6 +52,25 @@ final class IdentityTest {
   void anotherBureausNodeIsNotTakenForOurs() throws Exception {
     answered(bozhou, bozhou, hefei.client());
     turnedAway(bozhou, hefei, hefei.client());
+  }
+
+  /** Not the CA alone: Hefei's gateway holds a certificate of Hefei's CA too, and is no node. */
+  @Test
+  void onlyANodesCertificateIsBelieved() throws Exception {
+    NodeTrust trust = new NodeTrust(hefei.dir().resolve("ca.pem"), hefei.domain());
+    trust.checkServerTrusted(chain(hefei, "node"), "ECDHE_ECDSA");
+    for (X509Certificate[] other :
+        List.of(chain(hefei, "client"), chain(hefei, "admin"), chain(bozhou, "node"))) {
+      assertThrows(
+          CertificateException.class, () -> trust.checkServerTrusted(other, "ECDHE_ECDSA"), other[0]::toString);
+    }
+  }
+
+  private static X509Certificate[] chain(Bureau bureau, String name) throws Exception {
+    try (InputStream pem = Files.newInputStream(bureau.dir().resolve(name + ".pem"))) {
+      CertificateFactory factory = CertificateFactory.getInstance("X.509");
+      return new X509Certificate[] {(X509Certificate) factory.generateCertificate(pem)};
+    }
   }
 
   @Test
