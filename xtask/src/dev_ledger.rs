@@ -38,7 +38,7 @@ impl DevLedger {
         if dir.exists() {
             fs::remove_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         }
-        let mut child = Command::new(munimentd)
+        let mut child = ending_with_us(munimentd)
             .args(["dev", "--suite", "blake3", "--data"])
             .arg(&dir)
             .stdout(Stdio::piped())
@@ -94,7 +94,9 @@ impl Drop for DevLedger {
         if let Err(error) = self.stop() {
             eprintln!("end munimentd dev, process {}: {error}", self.child.id());
         }
-        if let Err(error) = fs::remove_dir_all(&self.dir) {
+        if self.dir.exists()
+            && let Err(error) = fs::remove_dir_all(&self.dir)
+        {
             eprintln!("remove {}: {error}", self.dir.display());
         }
     }
@@ -108,6 +110,19 @@ impl Member {
         let dir = rest.trim_start().strip_prefix("files ")?;
         Some(Self { name: name.to_owned(), address: address.parse().ok()?, dir: dir.into() })
     }
+}
+
+/// A program that the kernel tells to stop when we are killed, and nothing of ours runs any more: by setpriv, where there
+/// is one, which gives way to the program under the same id.
+fn ending_with_us(program: &Path) -> Command {
+    let mut setpriv = Command::new("setpriv");
+    let probe = setpriv.args(["--pdeathsig", "TERM"]).arg("true").status();
+    if !probe.is_ok_and(|status| status.success()) {
+        return Command::new(program);
+    }
+    let mut setpriv = Command::new("setpriv");
+    setpriv.args(["--pdeathsig", "TERM"]).arg(program);
+    setpriv
 }
 
 /// The lines that a process prints, read to the end, so that it never waits for a reader.
