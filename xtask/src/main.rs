@@ -1,15 +1,19 @@
 //! The project's own commands: `cargo xtask demo` and `cargo xtask test`.
 //!
 //! Uses the standard library only, so that it builds and starts in seconds on a fresh machine. `test` installs what the
-//! checks need (into `target/tools`), runs every part even when one fails, and ends with one line per part.
+//! checks need (into `target/tools`; for Java by apt), runs every part even when one fails, and ends with one line per part.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks on its streams")]
 
+mod codegen;
+mod dev_ledger;
+mod interop;
 mod part;
 mod tools;
 
 use std::process::{Command, ExitCode};
 
+use codegen::Language;
 use part::{Outcome, Part};
 
 const USAGE: &str = "usage: cargo xtask <command>
@@ -17,7 +21,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   demo [OPTIONS]   build, and run `muniment demo` to its end (options are passed on; try --help)
   dev [OPTIONS]    build, and keep a ledger of three bureaus open: `munimentd dev` (try --help)
   test [PART...]   install what the checks need and run all of them, or only the parts named:
-                   format, lints, licences, proto, rust, c2sp";
+                   format, lints, licences, proto, rust, c2sp, go, java
+  generate         write the Go and Java code of tests/interop anew from proto/";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +30,7 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "demo" => run("muniment", "demo", rest),
         Some((command, rest)) if command == "dev" => run("munimentd", "dev", rest),
         Some((command, rest)) if command == "test" => test(rest),
+        Some((command, [])) if command == "generate" => generate(),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
@@ -43,6 +49,17 @@ fn run(program: &str, verb: &str, options: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the generated code anew.
+fn generate() -> ExitCode {
+    for language in [Language::Go, Language::Java] {
+        if let Err(error) = codegen::replace(&tools::root(), language) {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// Every part, cheapest first.
@@ -69,6 +86,8 @@ const PARTS: &[Part] = &[
         run: |_| part::cargo_test(&mut tools::cargo(&["test", "--workspace", "--no-fail-fast"])),
     },
     Part { name: "c2sp", run: c2sp },
+    Part { name: "go", run: interop::go },
+    Part { name: "java", run: interop::java },
 ];
 
 /// Runs the parts named, or all, and prints a line for each at the end.

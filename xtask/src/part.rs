@@ -1,6 +1,7 @@
 //! One part of the tests: how it is run and how its result is read.
 
 use std::fmt;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,6 +22,9 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// One check that passed.
+    pub(crate) const PASSED: Self = Self { passed: 1, failed: 0 };
+
     /// A part that could not be run at all has failed.
     pub(crate) fn broken(reason: &dyn fmt::Display) -> Self {
         eprintln!("{reason}");
@@ -55,9 +59,22 @@ impl fmt::Display for Outcome {
 /// A command that either passes or fails as a whole.
 pub(crate) fn check(command: &mut Command) -> Outcome {
     match command.status() {
-        Ok(status) if status.success() => Outcome { passed: 1, failed: 0 },
+        Ok(status) if status.success() => Outcome::PASSED,
         Ok(_) => Outcome { passed: 0, failed: 1 },
         Err(error) => Outcome::broken(&format!("{} can't be run: {error}", command.get_program().display())),
+    }
+}
+
+/// A command without which nothing can be checked.
+///
+/// # Errors
+/// Says which command did not succeed.
+pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().display().to_string();
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program} ended with {status}")),
+        Err(error) => Err(format!("{program} can't be run: {error}")),
     }
 }
 
@@ -86,6 +103,35 @@ pub(crate) fn go_test(command: &mut Command) -> Outcome {
             outcome.failed += 1;
         }
     })
+}
+
+/// Maven's surefire: sums the reports that it writes, one a class of tests.
+pub(crate) fn surefire(command: &mut Command, reports: &Path) -> Outcome {
+    // Reports of an earlier run must not count.
+    if reports.exists()
+        && let Err(error) = fs::remove_dir_all(reports)
+    {
+        return Outcome::broken(&format!("{}: {error}", reports.display()));
+    }
+    let success = check(command).is_green();
+    // Without reports nothing was run: the exit says so.
+    let files = fs::read_dir(reports).into_iter().flatten().flatten().map(|entry| entry.path());
+    let texts = files.filter(|path| path.extension().is_some_and(|end| end == "xml"));
+    let texts = texts.filter_map(|path| fs::read_to_string(path).ok());
+    let sum = texts.map(|text| of_report(&text)).fold(Outcome::default(), Outcome::and);
+    sum.with_exit(success)
+}
+
+/// Counts of one report: attributes of its `testsuite`. A skipped test is neither passed nor failed.
+fn of_report(text: &str) -> Outcome {
+    let element = text.split_once("<testsuite ").map_or("", |(_, after)| after);
+    let element = element.split('>').next().unwrap_or_default();
+    let count = |name: &str| -> u64 {
+        let value = element.split_once(&format!(" {name}=\"")).map(|(_, after)| after);
+        value.and_then(|value| value.split('"').next()?.parse().ok()).unwrap_or(0)
+    };
+    let failed = count("failures") + count("errors");
+    Outcome { passed: count("tests").saturating_sub(failed + count("skipped")), failed }
 }
 
 /// Runs a command, shows its output as it comes, and counts by line.

@@ -11,7 +11,6 @@
 mod clock;
 mod place;
 mod plan;
-mod random;
 mod reports;
 mod violation;
 
@@ -19,6 +18,7 @@ use muniment_core::v1::record::Body;
 use muniment_core::v1::{AccessExecuted, Actor, Leaf, Outcome, Record, Side, Stream, Time};
 use muniment_core::{BureauNumber, LeafIndex, LedgerId, UnixMillis};
 
+use crate::random::Random;
 pub use place::{CITIES, City, credit_code};
 use plan::Plan;
 use reports::{Cited, Report};
@@ -74,7 +74,7 @@ impl Traffic {
     /// Makes up the traffic.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let mut random = random::Random::new(options.seed);
+        let mut random = Random::new(options.seed);
         let plan = Plan::draw(&options, &mut random);
         let mut reports = reports::draw(&options, &plan, &mut random);
         let injected = violation::inject(&options, &plan, &mut reports, &mut random);

@@ -1,7 +1,7 @@
 //! Where records come from: foreign rows read through a mapping file, and made-up traffic whose violations are known.
 //!
 //! Owns: the mapping language (`mappings/*.toml`), the readers of CSV and JSON Lines (plain or gzip), and the generator
-//! of Anhui-shaped traffic with its list of injected violations.
+//! of Anhui-shaped traffic with its list of injected violations, and of specimens of every kind of record.
 //!
 //! Promises: a file is streamed with bounded memory; each row becomes one record or one typed error that names file, row
 //! and field; a bad row costs no other row; equal input gives equal records, the generator's included.
@@ -14,7 +14,9 @@ mod error;
 pub mod generator;
 mod lines;
 mod mapping;
+mod random;
 mod rows;
+pub mod specimen;
 mod table;
 mod target;
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::bench::BenchArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::bench::BenchArguments;
+use crate::generate::GenerateArguments;
 
 /// Muniment: a tamper-evident ledger of data-sharing actions.
 ///
@@ -23,6 +25,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Measure three members on this machine's disk, with the load beside them.
     Bench(BenchArguments),
+    /// Write made-up records of every kind with their digests, to hold an encoder of one's own against.
+    Generate(GenerateArguments),
     /// Verify a receipt offline, against the keys of a trust file and nothing else.
     Verify(VerifyArguments),
 }

@@ -8,6 +8,7 @@ mod cli;
 mod console;
 mod demo;
 mod exit;
+mod generate;
 mod processes;
 mod utc;
 mod verify;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
     let exit = ended.unwrap_or_else(|error| {

@@ -2,7 +2,7 @@
 
 use muniment_core::UnixMillis;
 
-use super::random::{Random, running_sums};
+use crate::random::{Random, running_sums};
 
 /// Milliseconds of an hour.
 const HOUR_MS: u64 = 60 * 60 * 1000;

@@ -6,8 +6,8 @@ use muniment_core::v1::{
 };
 
 use super::place::{CITIES, DEPARTMENTS, credit_code};
-use super::random::{Random, running_sums};
 use super::{Options, violation};
+use crate::random::{Random, running_sums};
 
 /// Consumers of each data set.
 const GRANTS_PER_SET: usize = 3;

@@ -6,7 +6,7 @@ use muniment_core::v1::Side;
 use super::Options;
 use super::clock::WorkingHours;
 use super::plan::{Department, Plan};
-use super::random::{Random, running_sums};
+use crate::random::{Random, running_sums};
 
 /// Weight of the data set of rank 1; rank k has one k-th of it (Zipf).
 const ZIPF_WEIGHT: u64 = 1_000_000;

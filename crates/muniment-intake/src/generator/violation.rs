@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use muniment_core::{Flag, UnixMillis};
 
 use super::plan::{Department, Plan};
-use super::random::Random;
 use super::reports::{Cited, Report, exchange_id};
 use super::{Options, stream_name};
+use crate::random::Random;
 
 /// Grants made only to have expired.
 pub(super) const LAPSED_MAX: u32 = 10_000;

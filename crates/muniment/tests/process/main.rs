@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod generate;
+#[cfg(test)]
 mod import_errors;
 #[cfg(test)]
 mod muniment;

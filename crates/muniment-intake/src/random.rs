@@ -2,14 +2,14 @@
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014). Not for secrets.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,26 +18,26 @@ impl Random {
     }
 
     /// A number below `bound`, which is not 0; evenly but for less than one part in 2^32 of small bounds.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.next()) * u128::from(bound);
         u64::try_from(product >> 64).expect("the high half of a 128-bit product has 64 bits")
     }
 
     /// An index of a list of this length, which is not 0.
-    pub(super) fn index(&mut self, length: usize) -> usize {
+    pub(crate) fn index(&mut self, length: usize) -> usize {
         let bound = u64::try_from(length).expect("a list's length has at most 64 bits");
         usize::try_from(self.below(bound)).expect("below a length of this machine")
     }
 
     /// An index by its weight, given the running sums of the weights.
-    pub(super) fn weighted(&mut self, running_sums: &[u64]) -> usize {
+    pub(crate) fn weighted(&mut self, running_sums: &[u64]) -> usize {
         let total = running_sums.last().copied().unwrap_or(1);
         let drawn = self.below(total.max(1));
         running_sums.partition_point(|sum| *sum <= drawn)
     }
 
     /// Brings a list into random order (Fisher-Yates).
-    pub(super) fn shuffle<T>(&mut self, list: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
         for last in (1..list.len()).rev() {
             list.swap(last, self.index(last + 1));
         }
@@ -45,7 +45,7 @@ impl Random {
 }
 
 /// Running sums of weights, for [`Random::weighted`].
-pub(super) fn running_sums(weights: impl IntoIterator<Item = u64>) -> Vec<u64> {
+pub(crate) fn running_sums(weights: impl IntoIterator<Item = u64>) -> Vec<u64> {
     let sum = |sum: &mut u64, weight| {
         *sum += weight;
         Some(*sum)
