@@ -16,6 +16,8 @@ mod load;
 #[cfg(test)]
 mod misfits;
 #[cfg(test)]
+mod repairs;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod suite;

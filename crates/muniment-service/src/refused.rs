@@ -132,6 +132,7 @@ impl From<ReadError> for Refused {
     fn from(error: ReadError) -> Self {
         let reason = match error {
             ReadError::NotReadable(_) => Reason::Halted,
+            ReadError::Damaged(_) => Reason::Damaged,
             ReadError::NoQuorum(_) => Reason::NoQuorum,
             ReadError::TimedOut { .. } => Reason::MemberNotCaughtUp,
         };
