@@ -12,8 +12,10 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
 use muniment_core::verify::{Outcome as Verified, verify};
-use muniment_core::{LeafIndex, NodeId, TreeSize};
-use muniment_raft::{Lane, NodeState, ReadError, Transport, Unreachable, Wait};
+use muniment_core::{LeafIndex, NodeId, Suite, TreeSize};
+use muniment_raft::{
+    CheckpointContext, Lane, NodeState, Notary as _, OwnState, ReadError, Transport, Unreachable, Wait,
+};
 use muniment_store::FileDisk;
 use muniment_store::StorageError;
 use muniment_store::disk::Disk;
@@ -179,15 +181,16 @@ async fn damage_while_stopped(
     until("it says so", || !node.status().damaged.is_empty()).await;
     let status = node.status();
     assert!(status.damaged.iter().any(|finding| finding.file == name), "{name}: {:?}", status.damaged);
-    until("an alarm", || node.status().alarms.iter().any(|alarm| alarm.contains(&name))).await;
     // q is met by the others, again and again, and member 2 signs none of it.
     let asked = tap.asked();
     for _ in 0..3 {
         scene.submit(1, 3).await;
     }
+    let status = node.status();
+    assert!(!status.signs && status.signed_size == TreeSize(0), "{name}: signed {}", status.signed_size);
+    until("an alarm", || node.status().alarms.iter().any(|alarm| alarm.contains(&name))).await;
     until("it asks peers", || tap.asked() > asked).await;
     let status = scene.cluster.node(2).status();
-    assert!(!status.signs && status.signed_size == TreeSize(0), "{name}: signed {}", status.signed_size);
     assert!(!matches!(status.state, NodeState::Halted(_) | NodeState::Failed(_)), "{}", status.state);
     assert!(fs::read(&path).expect("it is there") == damaged, "nothing is changed yet");
     (scene, tap, name, damaged)
@@ -302,4 +305,23 @@ async fn a_hash_of_the_tree_that_rots_under_a_running_leader_is_found_by_the_scr
     assert!(kept.starts_with(&damaged), "nothing is changed yet");
     tap.turn(OPEN);
     recovered(&mut scene, name, &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_hash_of_the_tree_never_becomes_a_root_to_sign() {
+    let (mut scene, _) = begin(NEVER).await;
+    let size = filled(&mut scene).await;
+    let node = scene.cluster.node(2);
+    let files = node.view().expect("it runs").files.clone();
+    let context = CheckpointContext { suite: Suite::Blake3, members: scene.cluster.founding().members() };
+    let sound = OwnState.body(&context, TreeSize(128), &files).expect("it is sound");
+    assert!(size > sound.size, "the root is read from the files, not from the head");
+    // The one hash that is the root of the first 128 leaves.
+    flip(&file(&scene, 2, "tree/07/0000"), 5);
+    let error = OwnState.body(&context, TreeSize(128), &files).expect_err("it does not lead to the head");
+    assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+    until("it is repaired", || scene.dir(2).join("damaged/0001/tree/07/0000").exists()).await;
+    until("it signs", || node.status().signs).await;
+    let files = node.view().expect("it runs").files.clone();
+    assert_eq!(OwnState.body(&context, TreeSize(128), &files).expect("it is sound"), sound);
 }
