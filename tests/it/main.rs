@@ -1,6 +1,8 @@
 //! The one integration binary: what crosses crates, and the project itself.
 
 #[cfg(test)]
+mod clocks_and_disks;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod crash;

@@ -121,8 +121,8 @@ fn file(scene: &Scene, id: u64, name: &str) -> PathBuf {
 fn records(scene: &Scene, id: u64) -> String {
     let classes = fs::read_dir(file(scene, id, "records")).expect("it is there");
     let names = classes.map(|entry| entry.expect("it is readable").file_name().into_string().expect("ASCII"));
-    let names = names.map(|class| format!("records/{class}/00000000"));
-    names.filter(|name| file(scene, id, name).exists()).next().expect("there are records")
+    let mut names = names.map(|class| format!("records/{class}/00000000"));
+    names.find(|name| file(scene, id, name).exists()).expect("there are records")
 }
 
 fn flip(path: &Path, at: usize) {
@@ -191,6 +191,7 @@ async fn damage_while_stopped(
     until("an alarm", || node.status().alarms.iter().any(|alarm| alarm.contains(&name))).await;
     until("it asks peers", || tap.asked() > asked).await;
     let status = scene.cluster.node(2).status();
+    assert!(!status.signs && status.signed_size == TreeSize(0), "{name}: signed {}", status.signed_size);
     assert!(!matches!(status.state, NodeState::Halted(_) | NodeState::Failed(_)), "{}", status.state);
     assert!(fs::read(&path).expect("it is there") == damaged, "nothing is changed yet");
     (scene, tap, name, damaged)

@@ -272,6 +272,8 @@ impl<R: Environment> Handle<R> {
                 damaged
             },
             signs: core.lifecycle.may_sign() && !view.files.is_damaged(),
+            clock_ahead_ms: core.clocks.ahead_ms(core.context.members.members.len(), core.clock.now_ms()),
+            clock_unsynced: core.unsynced_ms().is_some(),
             alarms: core.lifecycle.alarms(),
         }
     }

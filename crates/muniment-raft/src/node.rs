@@ -19,7 +19,9 @@ use crate::admitter::{Admitter, Waiting};
 use crate::apply_worker::{ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeClock, SealMark, ToVerify};
 use crate::board::{Board, Cosigned};
 use crate::catch_up::{self, Order};
+use crate::clocks::{self, Clocks};
 use crate::derive::{self, DeriveTask, DeriveWorker, Points};
+use crate::disk_watch;
 use crate::divergence;
 use crate::environment::Environment;
 use crate::files_worker::{Files, files};
@@ -76,6 +78,8 @@ pub(crate) struct Core<R: Environment> {
     trust: TrustFile,
     pub(crate) gauges: Gauges,
     pub(crate) lags: Lags,
+    pub(crate) clocks: Clocks,
+    pub(crate) environment: R,
     pub(crate) clock: LifeClock<R>,
     pub(crate) timings: Timings,
     pub(crate) limits: Limits,
@@ -141,7 +145,7 @@ fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Resul
     current.open(opened.files())?;
     let workers = Workers { environment: options.environment.clone(), data_dir, running };
     let published = Published::new(opened.view());
-    let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone());
+    let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone(), gauges.clone());
     workers.start("log", LogWorker::run(log_worker));
     let verifiers = start_verifiers(&workers, &opened.context(), &lifecycle);
     let state_machine = StateMachine {
@@ -418,6 +422,8 @@ impl<R: Environment> Parts<R> {
             trust: TrustFile::of_founding(&options.founding),
             gauges,
             lags,
+            clocks: Clocks::default(),
+            environment: options.environment.clone(),
             clock,
             timings: options.timings,
             limits: options.limits,
@@ -449,6 +455,8 @@ impl<R: Environment> Parts<R> {
         drop(R::Runtime::spawn(catch_up::run(Arc::clone(&core), options.founding, ends.orders)));
         drop(R::Runtime::spawn(repair::run(Arc::clone(&core), ends.repairs)));
         drop(R::Runtime::spawn(scrub::run(Arc::clone(&core))));
+        drop(R::Runtime::spawn(clocks::run(Arc::clone(&core))));
+        drop(R::Runtime::spawn(disk_watch::run(Arc::clone(&core))));
         start_side_tasks(&core, outboxes.syncs, (ends.gossip, ends.divergences, ends.derive, ends.made));
         core
     }

@@ -182,12 +182,11 @@ async fn put_in_place<R: Environment>(core: &Core<R>, sound: SoundRepair) -> Res
 
 /// Asks peers in turn to lead instead. A leader that applies nothing would answer nobody.
 async fn hand_over<R: Environment>(core: &Core<R>) {
-    for peer in core.peers.iter().cycle().take(HAND_OVER_TRIES) {
+    for _ in 0..HAND_OVER_TRIES {
         if core.router.leader() != Some(core.me) || core.lifecycle.is_over() {
             return;
         }
-        // Fails only when Raft has stopped.
-        drop(core.raft.trigger().transfer_leader(peer.0).await);
+        core.hand_over().await;
         R::Runtime::sleep(core.timings.election_max).await;
     }
 }

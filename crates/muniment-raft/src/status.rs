@@ -60,6 +60,10 @@ pub struct Status {
     /// Whether it signs what it computes. It does not before its newest files are checked, while anything is damaged, or
     /// after its tree was found to differ from others'.
     pub signs: bool,
+    /// How far its clock is ahead of the median of a quorum's, in milliseconds; `None` while too few answer.
+    pub clock_ahead_ms: Option<i64>,
+    /// Whether that is too far for a leader: it then neither campaigns nor leads.
+    pub clock_unsynced: bool,
     /// What an operator must look at, oldest first.
     pub alarms: Vec<String>,
 }

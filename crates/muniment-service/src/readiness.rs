@@ -43,6 +43,13 @@ pub(crate) fn readiness(beat: &Beat, limits: &ServiceLimits, draining: bool) -> 
             fault: (lag > limits.ready_lag_entries).then(|| format!("{lag} entries are not applied")),
         },
         Check { name: "evidence", fault: damage(status) },
+        Check {
+            name: "clock",
+            fault: status.clock_unsynced.then(|| {
+                let ahead = status.clock_ahead_ms.unwrap_or_default();
+                format!("its clock is {ahead} ms ahead of the members' median")
+            }),
+        },
         Check { name: "draining", fault: draining.then(|| "this node is about to stop".to_owned()) },
     ]
 }
