@@ -320,10 +320,21 @@ fn other_facts_are_judged_by_what_they_cite() {
         (v1::DataDelivered { exchange: "delivery 2".to_owned(), ..delivered(None) }.into(), "leaf A01"),
         (used(None).into(), "leaf"),
         (used(at(unknown)).into(), "leaf A02"),
+        (used(at(grant)).into(), "leaf"),
         (reported(at(grant)).into(), "leaf"),
         (reported(at(unknown)).into(), "leaf A02"),
     ];
     for (body, expected) in cases {
+        let record = scene.record(BOZHOU, body);
+        let outcome = scene.submit(BOZHOU, std::slice::from_ref(&record)).remove(0);
+        assert_eq!(told(&outcome), expected, "{}", name_of(&record));
+    }
+
+    // Once it is revoked a licence is not to be relied on under it; what was read before may still be reported on.
+    revoke(&mut scene, grant, START);
+    for (body, expected) in
+        [(BodyOf::from(used(at(grant))), "leaf A03"), (reported(at(grant)).into(), "leaf")]
+    {
         let record = scene.record(BOZHOU, body);
         let outcome = scene.submit(BOZHOU, std::slice::from_ref(&record)).remove(0);
         assert_eq!(told(&outcome), expected, "{}", name_of(&record));

@@ -35,11 +35,36 @@ pub(super) fn judge(world: &impl Look, candidate: &Candidate<'_>) -> Verdict {
             let used = Use { data_set: &delivery.data_set, consumer: &delivery.consumer };
             cited(delivery.authorisation.as_ref(), Some(used))
         }
-        Body::LicenceUsed(licence) => cited(licence.authorisation.as_ref(), None),
+        Body::LicenceUsed(licence) => {
+            // It names no data set: what can be judged of the authorisation is whether it was in force.
+            let cited = cited(licence.authorisation.as_ref(), None);
+            let leaf = licence.authorisation.as_ref();
+            let known = leaf.and_then(|leaf| world.look::<Authorisation>(&LeafIndex(leaf.index)));
+            match known {
+                Some(known) if !in_force(known, &candidate.occurred) => cited.with(Flag::A03),
+                Some(_) | None => cited,
+            }
+        }
         Body::UsageReported(report) => cited(report.authorisation.as_ref(), None),
         Body::DataDestroyed(report) => cited(report.authorisation.as_ref(), None),
         _ => Verdict::NONE,
     }
+}
+
+/// The instants of `occurred` at which a version is in effect and valid, suspensions and revocation left aside.
+fn instants(authorisation: &Authorisation, position: usize, occurred: &Period) -> Option<Period> {
+    let version = authorisation.versions.get(position)?;
+    let next = authorisation.versions.get(position + 1);
+    let current =
+        Period { from: version.effective, until: next.map_or(Period::ALWAYS.until, |next| next.effective) };
+    occurred.overlap(&current)?.overlap(&version.valid)
+}
+
+/// Whether the authorisation was in force at some instant of `occurred`.
+fn in_force(authorisation: &Authorisation, occurred: &Period) -> bool {
+    (0..authorisation.versions.len())
+        .filter_map(|position| instants(authorisation, position, occurred))
+        .any(|instants| in_force_within(authorisation, instants))
 }
 
 /// Judges a use at some instant of `occurred`, by the version then in force.
@@ -49,12 +74,7 @@ pub(super) fn judge(world: &impl Look, candidate: &Candidate<'_>) -> Verdict {
 fn covered(authorisation: &Authorisation, occurred: &Period, used: &Use<'_>) -> Verdict {
     let mut best: Option<Verdict> = None;
     for (position, version) in authorisation.versions.iter().enumerate() {
-        let next = authorisation.versions.get(position + 1);
-        let current = Period {
-            from: version.effective,
-            until: next.map_or(Period::ALWAYS.until, |next| next.effective),
-        };
-        let instants = occurred.overlap(&current).and_then(|instants| instants.overlap(&version.valid));
+        let instants = instants(authorisation, position, occurred);
         if instants.is_some_and(|instants| in_force_within(authorisation, instants)) {
             let verdict = against(authorisation, version, used);
             let better = best.is_none_or(|best| verdict.0.count_ones() < best.0.count_ones());
