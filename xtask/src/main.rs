@@ -18,7 +18,7 @@ use part::{Outcome, Part};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
-  demo [OPTIONS]   build, and run `muniment demo` to its end (options are passed on; try --help)
+  demo [OPTIONS]   build, and run `muniment demo` to its end: seven scenes (options are passed on; try --help)
   dev [OPTIONS]    build, and keep a ledger of three bureaus open: `munimentd dev` (try --help)
   test [PART...]   install what the checks need and run all of them, or only the parts named:
                    format, lints, licences, proto, rust, c2sp, go, java
@@ -27,13 +27,25 @@ const USAGE: &str = "usage: cargo xtask <command>
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
-        Some((command, rest)) if command == "demo" => run("muniment", "demo", rest),
+        Some((command, rest)) if command == "demo" => demo(rest),
         Some((command, rest)) if command == "dev" => run("munimentd", "dev", rest),
         Some((command, rest)) if command == "test" => test(rest),
         Some((command, [])) if command == "generate" => generate(),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs the demo, whose members are processes of the node's program: Cargo does not build that for the command line's sake.
+fn demo(options: &[String]) -> ExitCode {
+    let mut build = tools::cargo(&["build", "--quiet", "--package", "munimentd"]);
+    match part::succeed(&mut build) {
+        Ok(()) => run("muniment", "demo", options),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
 }

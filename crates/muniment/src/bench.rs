@@ -102,7 +102,8 @@ async fn measure(
     for member in 0..processes.len() {
         processes.start(member)?;
     }
-    let leader = tree::leader(processes, READY_PATIENCE).await?;
+    let members: Vec<usize> = (0..processes.len()).collect();
+    let leader = processes.leader(&members, READY_PATIENCE).await?;
     report.idle_rss_bytes = processes_cost::rss(processes)?;
     let window = Duration::from_secs(arguments.window);
     let warm_up = Duration::from_secs(arguments.warm_up);
@@ -110,7 +111,7 @@ async fn measure(
     for load in loads {
         console::note(format_args!("{} ...", load.name))?;
         let row = load::run(load, processes, leader, record_bytes, (warm_up, window)).await?;
-        if tree::leader(processes, READY_PATIENCE).await? != leader {
+        if processes.leader(&members, READY_PATIENCE).await? != leader {
             bail!("{}: another member leads now; the machine is too busy to measure", load.name);
         }
         report.loads.push(row);

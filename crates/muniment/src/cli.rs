@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::BenchArguments;
+use crate::demo::Scenes;
 use crate::generate::GenerateArguments;
 
 /// Muniment: a tamper-evident ledger of data-sharing actions.
@@ -21,7 +22,7 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run three bureaus' ledger in this process, import records, write a receipt, and check every member.
+    /// Play a ledger of three bureaus in seven scenes, three processes on this machine; each scene can fail.
     Demo(DemoArguments),
     /// Measure three members on this machine's disk, with the load beside them.
     Bench(BenchArguments),
@@ -43,18 +44,24 @@ pub(crate) struct DemoArguments {
     /// Hash suite of the ledger.
     #[arg(long, value_enum, default_value_t = SuiteName::Blake3)]
     pub(crate) suite: SuiteName,
-    /// Directory for the members' files, made anew. Default: one in the system's temporary directory; kept.
-    #[arg(long, value_name = "DIR", required_if_eq("only", "check"))]
+    /// Directory for the members' files, made anew by scene 1. Default: one in the system's temporary directory; kept.
+    #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Scenes to play, such as 1-4, and then 5-7 in the same --dir.
+    #[arg(long, value_name = "SCENES", default_value = "1-7")]
+    pub(crate) scenes: Scenes,
+    /// The node's program. Default: munimentd beside this program.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) munimentd: Option<PathBuf>,
+    /// Print one JSON document at the end instead of lines as they come, which go to stderr then.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Where to write the receipt. Default: receipt.txt in the directory.
     #[arg(long, value_name = "FILE")]
     pub(crate) receipt: Option<PathBuf>,
     /// Where to write the trust file. Default: trust.json in the directory.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// Do only one half: import into the directory, or check what an import left there.
-    #[arg(long, value_enum)]
-    pub(crate) only: Option<Half>,
     /// End the import at the first bad row instead of reporting it and going on.
     #[arg(long)]
     pub(crate) strict: bool,
@@ -75,15 +82,6 @@ pub(crate) struct VerifyArguments {
     /// How to print the result.
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Table)]
     pub(crate) output: OutputFormat,
-}
-
-/// Halves of the demo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Half {
-    /// Found the ledger, import, write receipt and trust file.
-    Import,
-    /// Check the members' files.
-    Check,
 }
 
 /// Hash suites by name.

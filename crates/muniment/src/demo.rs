@@ -1,71 +1,86 @@
-//! `muniment demo`: three bureaus' ledger from its founding to a receipt, then a check that trusts nothing of it.
+//! `muniment demo`: a ledger of three bureaus in seven scenes, each of which fails if what it shows does not hold.
 //!
-//! Two halves, which may run in two processes: the import fills a directory, the check reads it.
+//! The members are processes of their own. What is said of the ledger is asked of it, over its public API; a directory is
+//! kept, so that scenes can be played one after another, by several runs.
 
-mod bureaus;
-mod check;
-mod cluster;
+mod act;
 mod compare;
+mod damage;
 mod decisions;
 mod figures;
+mod files;
 mod import;
+mod kills;
 mod ledger;
+mod licence;
+mod members;
+mod narrator;
+mod offline;
 mod scenario;
+mod sent;
+mod stage;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf, absolute};
-use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use muniment_core::Suite;
-use muniment_core::trust::TrustFile;
+use muniment_core::LedgerId;
+use muniment_core::UnixMillis;
+use muniment_intake::{Import, Rows};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{DemoArguments, Half};
+use crate::cli::DemoArguments;
 use crate::console;
 use crate::exit::{Exit, UsageError};
-use bureaus::BUREAUS;
-use cluster::{Cluster, now};
-use scenario::{FOUNDING_FILE, Scenario, Source};
+use narrator::Narrator;
+use scenario::{Scenario, Source, importer};
+use stage::{Stage, now};
 
-/// What an import is to do.
-struct Plan {
-    dir: PathBuf,
-    suite: Suite,
-    scenario: Scenario,
-    strict: bool,
-}
+pub(crate) use act::Scenes;
 
-/// Runs the halves asked for.
+/// Plays the scenes asked for, and ends with what was found.
 ///
 /// # Errors
-/// Whatever ends a half early.
+/// Whatever ends a scene early, and every check that fails.
 pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Exit> {
     insist_on_sense(arguments)?;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.try_init().map_err(|error| anyhow!("start logging: {error}"))?;
     let dir = match &arguments.dir {
         Some(dir) => absolute(dir).with_context(|| format!("find {}", dir.display()))?,
         None => std::env::temp_dir().join(format!("muniment-demo-{:x}", now().0)),
     };
-    if arguments.only != Some(Half::Check) {
-        import(&Plan::of(arguments, dir.clone())?)?;
-    }
-    if arguments.only == Some(Half::Import) {
-        return Ok(Exit::Ok);
-    }
-    let exit = check::check(&dir)?;
-    if exit == Exit::Ok {
-        invite(&dir)?;
-    }
-    Ok(exit)
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the run time")?;
+    let program = arguments.munimentd.as_deref();
+    let narrator = Narrator::new(arguments.json);
+    let mut stage = if arguments.scenes.begin() {
+        let scenario = scenario(arguments, &dir)?;
+        Stage::found(program, dir.clone(), arguments.suite.into(), scenario, narrator)?
+    } else {
+        let scenario = Scenario::read(&dir)?;
+        Stage::open(program, dir.clone(), scenario, narrator)?
+    };
+    stage.strict = arguments.strict;
+    let played = runtime.block_on(act::play(&mut stage, &arguments.scenes));
+    stage.narrator.finish(&dir)?;
+    played?;
+    invite(&stage, &dir)?;
+    Ok(Exit::Ok)
 }
 
 /// Refuses combinations that would be passed over in silence, or give two files one stream.
 fn insist_on_sense(arguments: &DemoArguments) -> Result<(), UsageError> {
-    let DemoArguments { input, receipt, trust, only, .. } = arguments;
-    if *only == Some(Half::Check) && (!input.is_empty() || receipt.is_some() || trust.is_some()) {
-        let what = "`--only check` reads what the import left: leave out --input, --receipt and --trust";
-        return Err(UsageError(what.to_owned()));
+    let DemoArguments { input, receipt, trust, scenes, dir, .. } = arguments;
+    if !scenes.begin() {
+        if dir.is_none() {
+            return Err(UsageError("name the --dir in which scene 1 was played, or play it, too".to_owned()));
+        }
+        if !input.is_empty() || receipt.is_some() || trust.is_some() {
+            let what = "--input, --receipt and --trust are what scene 1 was played with: leave them out";
+            return Err(UsageError(what.to_owned()));
+        }
     }
     let mut names = BTreeSet::new();
     match input.iter().find(|path| !names.insert(path.file_name())) {
@@ -77,90 +92,49 @@ fn insist_on_sense(arguments: &DemoArguments) -> Result<(), UsageError> {
     }
 }
 
-impl Plan {
-    /// What was meant by what was typed; nothing is touched yet.
-    fn of(arguments: &DemoArguments, dir: PathBuf) -> anyhow::Result<Self> {
-        let full = |path: &PathBuf| absolute(path).with_context(|| format!("find {}", path.display()));
-        let or_in_dir =
-            |path: &Option<PathBuf>, name: &str| path.as_ref().map_or_else(|| Ok(dir.join(name)), full);
-        let source = if arguments.input.is_empty() {
-            Source::Generated { seed: arguments.seed, until_ms: now().0 }
-        } else {
-            let inputs = arguments.input.iter().map(full).collect::<anyhow::Result<_>>()?;
-            Source::Files { inputs, mapping: arguments.mapping.as_ref().map(full).transpose()? }
-        };
-        let scenario = Scenario {
-            source,
-            receipt: or_in_dir(&arguments.receipt, "receipt.txt")?,
-            trust: or_in_dir(&arguments.trust, "trust.json")?,
-        };
-        Ok(Self { dir, suite: arguments.suite.into(), scenario, strict: arguments.strict })
-    }
-}
-
-/// The first half: founds the ledger, imports, writes receipt and trust file, stops every member.
-fn import(plan: &Plan) -> anyhow::Result<()> {
-    // Read before anything is made, so that a bad mapping leaves nothing behind.
-    let mapping = match &plan.scenario.source {
-        Source::Files { mapping, .. } => Some(scenario::mapping(mapping.as_deref())?),
-        Source::Generated { .. } => None,
-    };
-    scenario::make_dir(&plan.dir)?;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.try_init().map_err(|error| anyhow!("start logging: {error}"))?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the run time")?;
-    runtime.block_on(import_into(plan, mapping))
-}
-
-async fn import_into(plan: &Plan, mapping: Option<muniment_intake::Mapping>) -> anyhow::Result<()> {
-    let (founding, secrets) = bureaus::found(plan.suite)?;
-    write(&plan.dir.join(FOUNDING_FILE), &founding.encode())?;
-    let trust = TrustFile::of_founding(&founding).to_json();
-    write(&plan.scenario.trust, trust.as_ref())?;
-    plan.scenario.write(&plan.dir)?;
-    let names: Vec<_> = BUREAUS.iter().map(|bureau| bureau.name).collect();
-    console::note(format_args!(
-        "ledger {} of {}, suite {}",
-        founding.ledger_id(),
-        names.join(", "),
-        plan.suite
-    ))?;
-
-    let cluster = Arc::new(Cluster::start(&plan.dir, &founding, secrets).await?);
-    let imported = match (&plan.scenario.source, mapping) {
-        (Source::Files { inputs, .. }, Some(mapping)) => {
-            import::import_files(&cluster, &founding, inputs, &mapping, plan.strict).await?
+/// What was meant by what was typed. Inputs are opened, so that one which can't be used leaves nothing behind.
+fn scenario(arguments: &DemoArguments, dir: &Path) -> anyhow::Result<Scenario> {
+    let full = |path: &PathBuf| absolute(path).with_context(|| format!("find {}", path.display()));
+    let or_in_dir =
+        |path: &Option<PathBuf>, name: &str| path.as_ref().map_or_else(|| Ok(dir.join(name)), full);
+    let source = if arguments.input.is_empty() {
+        Source::Generated { seed: arguments.seed, until_ms: now().0 }
+    } else {
+        let inputs = arguments.input.iter().map(full).collect::<anyhow::Result<Vec<_>>>()?;
+        let file = arguments.mapping.as_ref().map(full).transpose()?;
+        let mapping = scenario::mapping(file.as_deref())?;
+        for (position, input) in inputs.iter().enumerate() {
+            let citations = sent::any_citations(&mapping);
+            let import = Import { ledger_id: LedgerId([0; 32]), submitter: importer(position), citations };
+            drop(Rows::open(input, &mapping, import)?);
         }
-        (Source::Files { .. }, None) => return Err(anyhow!("files without a mapping")),
-        (Source::Generated { seed, until_ms }, _) => {
-            let until = muniment_core::UnixMillis(*until_ms);
-            let traffic = scenario::traffic(founding.ledger_id(), *seed, until);
-            import::import_traffic(&cluster, &traffic).await?
-        }
+        Source::Files { inputs, mapping: file }
     };
-    let (bureau, leaf) = imported.sample.context("no record without a flag to write a receipt for")?;
-    let receipt = cluster.receipt(bureau, leaf).await?;
-    write(&plan.scenario.receipt, &receipt)?;
-    let cluster = Arc::into_inner(cluster).context("an import still runs")?;
-    cluster.stop(imported.size).await
+    Ok(Scenario {
+        source,
+        receipt: or_in_dir(&arguments.receipt, "receipt.txt")?,
+        trust: or_in_dir(&arguments.trust, "trust.json")?,
+        licence: None,
+        imported: false,
+    })
 }
 
 /// Names the files to play with.
-fn invite(dir: &Path) -> anyhow::Result<()> {
-    let scenario = Scenario::read(dir)?;
-    let (receipt, trust) = (scenario.receipt.display(), scenario.trust.display());
+fn invite(stage: &Stage, dir: &Path) -> anyhow::Result<()> {
+    let Scenario { receipt, trust, .. } = &stage.scenario;
+    let (receipt, trust, dir) = (receipt.display(), trust.display(), dir.display());
     console::note(format_args!("the receipt: {receipt}, the bureaus' keys: {trust}"))?;
-    console::note(format_args!("the members' files: {}", dir.display()))?;
-    console::note(format_args!(
-        "change a byte of them and run: muniment demo --only check --dir {}",
-        dir.display()
-    ))?;
+    for member in 0..stage.processes.len() {
+        let data = stage.processes.data_dir(member);
+        console::note(format_args!("{}'s evidence: {}", stage.name(member), data.join("ledger").display()))?;
+    }
+    console::note(format_args!("change a byte of them and run: muniment demo --scenes 5 --dir {dir}"))?;
     console::note(format_args!("verify offline:  muniment verify {receipt} --trust {trust}"))?;
+    console::note(format_args!("keep it running:  munimentd dev --data {dir}"))?;
     Ok(())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
+/// A time for people.
+fn at(ms: u64) -> String {
+    crate::utc::utc(UnixMillis(ms))
 }

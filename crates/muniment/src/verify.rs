@@ -21,19 +21,13 @@ use crate::utc::utc;
 /// # Errors
 /// When the result can't be printed. A file that can't be read ends with [`Exit::Malformed`] like one that is malformed.
 pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
-    let read = |path: &Path, bytes_max| read_bounded(path, bytes_max);
-    let trust = read(&arguments.trust, TRUST_BYTES_MAX).and_then(|bytes| {
-        TrustFile::from_json(&bytes).with_context(|| format!("read {}", arguments.trust.display()))
-    });
-    let file = read(&arguments.file, RECEIPT_BYTES_MAX);
-    let (trust, file) = match (trust, file) {
-        (Ok(trust), Ok(file)) => (trust, file),
-        (Err(error), _) | (_, Err(error)) => {
+    let verification = match verify_files(&arguments.file, &arguments.trust) {
+        Ok(verification) => verification,
+        Err(error) => {
             console::note(format_args!("muniment: {error:#}"))?;
             return Ok(Exit::Malformed);
         }
     };
-    let verification = verify(&file, &trust);
     match arguments.output {
         OutputFormat::Json => {
             let text =
@@ -43,6 +37,16 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
         OutputFormat::Table => print_table(&verification)?,
     }
     Ok(Exit::of_outcome(verification.outcome))
+}
+
+/// Verifies a receipt's file by a trust file; opens these two and nothing else.
+///
+/// # Errors
+/// When one of them can't be read, or the trust file is none.
+pub(crate) fn verify_files(receipt: &Path, trust: &Path) -> anyhow::Result<Verification> {
+    let bytes = read_bounded(trust, TRUST_BYTES_MAX)?;
+    let trust = TrustFile::from_json(&bytes).with_context(|| format!("read {}", trust.display()))?;
+    Ok(verify(&read_bounded(receipt, RECEIPT_BYTES_MAX)?, &trust))
 }
 
 /// Reads a file of at most `bytes_max` bytes.

@@ -45,30 +45,6 @@ pub(super) struct TreeRow {
     pub(super) restarted_rss_bytes: u64,
 }
 
-/// The member that leads.
-///
-/// # Errors
-/// When none does in time.
-pub(super) async fn leader(processes: &Processes, patience: Duration) -> anyhow::Result<usize> {
-    let members: Vec<usize> = (0..processes.len()).collect();
-    let client = processes.client(0, &members)?;
-    let deadline = Instant::now() + patience;
-    loop {
-        let answer = client.statistics(Freshness::Linearizable).await;
-        let header = answer.as_ref().ok().and_then(|answer| answer.header.as_ref());
-        if let Some(leader) = header.and_then(|header| header.leader.as_ref()) {
-            let founders = &processes.founding.founders;
-            let led = founders.iter().position(|founder| founder.node_id.0 == leader.node_id);
-            return led.context("the leader is no founder");
-        }
-        if Instant::now() > deadline {
-            answer.context("ask for the leader")?;
-            bail!("no member leads");
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
 /// Fills the ledger, and measures.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use muniment_core::Flag;
+use serde_json::json;
 
 use super::ledger::{Access, Accesses, Place};
 
@@ -87,6 +88,25 @@ impl Figures {
     pub(crate) fn is_clean(&self) -> bool {
         let scored = self.injected.is_none_or(|(injected, found)| injected == found);
         self.lost() == 0 && self.bad_rows == 0 && scored && self.in_vain == 0
+    }
+
+    /// For programs.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let flags: BTreeMap<_, _> = self.by_flag.iter().map(|(flag, count)| (flag.code(), count)).collect();
+        let reused: BTreeMap<_, _> =
+            self.reused.iter().map(|(times, ids)| (times.to_string(), ids)).collect();
+        json!({
+            "rows": self.rows,
+            "bad_rows": self.bad_rows,
+            "leaves": self.leaves,
+            "in_force": self.in_force,
+            "flags": flags,
+            "exchange_ids_by_uses": reused,
+            "violations_injected": self.injected.map(|(injected, _)| injected),
+            "violations_found": self.injected.map(|(_, found)| found),
+            "flagged_in_vain": self.in_vain,
+            "lost": self.lost(),
+        })
     }
 
     fn flagged(&self, flag: Flag) -> u64 {

@@ -1,11 +1,18 @@
-//! What one member's files say about accesses: read back leaf by leaf, from stubs and records alone.
+//! What one member answers about accesses, record by record.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
+use futures::TryStreamExt as _;
+use muniment_client::{LedgerRecord, ListOptions};
 use muniment_core::v1::record::Body;
-use muniment_core::{BureauNumber, Flag, Kind, LeafIndex, LedgerId, Stub, Verdict, record};
-use muniment_store::ledger::View;
+use muniment_core::{BureauNumber, Flag, Kind, LeafIndex, Verdict};
+use muniment_proto::v1::RecordFilter;
+
+use super::stage::Stage;
+
+/// Records of a page.
+const PAGE_SIZE: u32 = 1_000;
 
 /// Place of a record: submitter, stream, sequence.
 pub(crate) type Place = (BureauNumber, String, u64);
@@ -52,31 +59,35 @@ impl Access {
 }
 
 impl Accesses {
-    /// Reads every leaf of a member.
+    /// Asks one member for every access that a bureau submitted, each bureau's as a client of that bureau.
     ///
     /// # Errors
-    /// When a file is damaged, or holds what the ledger would never have taken.
-    pub(crate) fn read(view: &View, ledger_id: &LedgerId) -> anyhow::Result<Self> {
+    /// When it does not answer, or with a record that does not belong to its stub.
+    pub(crate) async fn ask(stage: &Stage, member: usize) -> anyhow::Result<Self> {
         let mut accesses = Self::default();
-        for leaf in (0..view.size().0).map(LeafIndex) {
-            let stub =
-                Stub::decode(&view.stub(leaf)?).with_context(|| format!("read stub of leaf {leaf}"))?;
-            if Kind::from_number(stub.kind) != Some(Kind::AccessExecuted) {
-                continue;
-            }
-            let (_, bytes) = view.record(leaf)?;
-            let record =
-                record::decode(&bytes, Some(ledger_id)).map_err(|error| anyhow!("leaf {leaf}: {error}"))?;
-            let (Some(Body::AccessExecuted(access)), Some(stream)) = (record.body, record.stream) else {
-                continue;
+        for bureau in 0..stage.processes.len() {
+            let client = stage.processes.client(bureau, &[member])?;
+            let filter = RecordFilter {
+                submitter: Some(stage.processes.bureau(bureau).0),
+                kinds: vec![i32::from(Kind::AccessExecuted.number())],
+                ..RecordFilter::default()
             };
-            let place = (BureauNumber(record.submitter), stream.id, stream.sequence);
-            accesses.by_place.entry(place).or_default().push(Access {
-                leaf,
-                verdict: stub.verdict,
-                cites: access.authorisation.is_some(),
-                exchange: (access.exchange, access.side),
-            });
+            let options =
+                ListOptions { filter: Some(filter), page_size: Some(PAGE_SIZE), ..ListOptions::default() };
+            let mut records = std::pin::pin!(client.list(options));
+            while let Some(LedgerRecord { leaf, stub, record, .. }) = records.try_next().await? {
+                let record = record.with_context(|| format!("leaf {leaf} is withheld from its submitter"))?;
+                let (Some(Body::AccessExecuted(access)), Some(stream)) = (record.body, record.stream) else {
+                    continue;
+                };
+                let place = (BureauNumber(record.submitter), stream.id, stream.sequence);
+                accesses.by_place.entry(place).or_default().push(Access {
+                    leaf,
+                    verdict: stub.verdict,
+                    cites: access.authorisation.is_some(),
+                    exchange: (access.exchange, access.side),
+                });
+            }
         }
         Ok(accesses)
     }

@@ -9,13 +9,12 @@ use muniment_intake::Mapping;
 use muniment_intake::generator::{Options, Traffic};
 use serde::{Deserialize, Serialize};
 
-use super::bureaus::BUREAUS;
 use crate::exit::UsageError;
 
 /// Name of the scenario's file in the demo's directory.
 const FILE: &str = "demo.json";
-/// Name of the founding file in the demo's directory.
-pub(crate) const FOUNDING_FILE: &str = "founding.txt";
+/// Members of the demo's ledger: Hefei, Bozhou, Wuhu.
+pub(crate) const MEMBERS: usize = 3;
 /// The mapping of X-Road operational monitoring, as the project ships it.
 const XROAD_MAPPING: &str = include_str!("../../../../mappings/xroad-opmon.toml");
 
@@ -29,6 +28,20 @@ pub(crate) struct Scenario {
     pub(crate) receipt: PathBuf,
     /// The trust file written.
     pub(crate) trust: PathBuf,
+    /// What scene 2 left for the scenes after it.
+    pub(crate) licence: Option<LicenceStory>,
+    /// Whether the records were imported.
+    pub(crate) imported: bool,
+}
+
+/// The leaves of a licence's story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LicenceStory {
+    /// The grant under which it may be relied on.
+    pub(crate) grant: u64,
+    /// Its use while that was in force.
+    pub(crate) used: u64,
 }
 
 /// Source of the records.
@@ -90,13 +103,13 @@ pub(crate) fn mapping(path: Option<&Path>) -> anyhow::Result<Mapping> {
 
 /// The made-up traffic of a seed.
 pub(crate) fn traffic(ledger_id: LedgerId, seed: u64, until: UnixMillis) -> Traffic {
-    let bureaus = u32::try_from(BUREAUS.len()).expect("three");
+    let bureaus = u32::try_from(MEMBERS).expect("three");
     Traffic::new(Options::small(seed, ledger_id, bureaus, until))
 }
 
 /// The bureau that imports the file of this position: each file is one stream, and a stream's order is one bureau's.
 pub(crate) fn importer(position: usize) -> BureauNumber {
-    let bureau = BUREAUS.len() - position % BUREAUS.len();
+    let bureau = MEMBERS - position % MEMBERS;
     BureauNumber(u32::try_from(bureau).expect("1 to 3"))
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
 
@@ -20,6 +20,15 @@ impl Ended {
     /// Last line of the result.
     pub(crate) fn last_line(&self) -> &str {
         self.stdout.lines().last().unwrap_or_default()
+    }
+
+    /// The last figures of a demo, without their time.
+    pub(crate) fn figures(&self) -> &str {
+        let mut lines = self.stdout.lines().filter(|line| line.ends_with(" lost"));
+        lines
+            .next_back()
+            .and_then(|line| line.split_once(" s  "))
+            .map_or("", |(_, figures)| figures.trim_start())
     }
 
     /// Insists on an exit code, and shows what was said otherwise.
@@ -45,18 +54,39 @@ pub(crate) fn ended(command: &mut Command) -> Ended {
     }
 }
 
-/// Runs `muniment demo` in a directory with more arguments.
+/// `munimentd`, which Cargo builds beside this binary where the whole workspace is tested; else it is built now.
+fn munimentd() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let program = Path::new(env!("CARGO_BIN_EXE_muniment")).with_file_name("munimentd");
+        if !program.exists() {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo
+                .args(["build", "--quiet", "--package", "munimentd"])
+                .current_dir(env!("CARGO_MANIFEST_DIR"));
+            assert!(cargo.status().expect("cargo runs").success(), "munimentd builds");
+        }
+        program
+    })
+}
+
+/// Runs `muniment demo` in a directory with more arguments. One at a time: each has three members of its own, and they
+/// elect leaders in real time.
 pub(crate) fn demo(dir: &Path, arguments: &[&OsStr]) -> Ended {
-    let fixed = ["demo".as_ref(), "--dir".as_ref(), dir.as_os_str()];
+    static TURN: Mutex<()> = Mutex::new(());
+    let fixed =
+        ["demo".as_ref(), "--munimentd".as_ref(), munimentd().as_os_str(), "--dir".as_ref(), dir.as_os_str()];
+    // A test that failed in its turn has left nothing that the next one meets.
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     muniment(fixed.iter().chain(arguments))
 }
 
-/// The directory of an import of made-up traffic, made once and only read.
-pub(crate) fn imported() -> PathBuf {
-    static IMPORTED: OnceLock<TempDir> = OnceLock::new();
-    let made = IMPORTED.get_or_init(|| {
+/// The directory of the first four scenes with made-up traffic, made once and only read.
+pub(crate) fn played() -> PathBuf {
+    static PLAYED: OnceLock<TempDir> = OnceLock::new();
+    let made = PLAYED.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a directory");
-        demo(dir.path(), &["--only".as_ref(), "import".as_ref()]).expect_code(0);
+        demo(dir.path(), &["--scenes".as_ref(), "1-4".as_ref()]).expect_code(0);
         dir
     });
     made.path().to_owned()

@@ -9,11 +9,11 @@ use muniment_core::trust::TrustFile;
 use muniment_core::verify::{Outcome, verify};
 use serde_json::Value;
 
-use crate::muniment::{Ended, ended, imported, muniment, say};
+use crate::muniment::{Ended, ended, muniment, played, say};
 
 /// The receipt and the trust file of the demo.
 fn artefacts() -> (PathBuf, PathBuf) {
-    let dir = imported();
+    let dir = played();
     (dir.join("receipt.txt"), dir.join("trust.json"))
 }
 
@@ -122,7 +122,7 @@ fn programs_get_json_with_the_failing_step_or_the_window_of_time() {
     let ended = run(&receipt, &trust, &["-o", "json"]).expect_code(0);
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(found["outcome"], "verified");
-    assert_eq!(found["proven"]["kind"], "access_executed");
+    assert_eq!(found["proven"]["kind"], "licence_used");
     let time = |name: &str| found["proven"][name].as_str().unwrap().to_owned();
     assert!(time("accepted_at") <= time("existed_no_later_than"), "{found}");
 
