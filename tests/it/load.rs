@@ -32,7 +32,7 @@ fn sizes_reach_q_at_least_every_fifty_milliseconds_under_cosigned_load() {
 
 #[test]
 fn an_apply_that_stalls_for_ten_seconds_on_one_follower_costs_the_others_nothing() {
-    let run = |stall| measure(11, Setup::honest(3), Duration::from_secs(13), stall);
+    let run = |stall| measure(12, Setup::honest(3), Duration::from_secs(13), stall);
     let (calm, stalled) = (run(Duration::ZERO), run(Duration::from_secs(10)));
     assert!(
         stalled.behind > 1_000 && calm.behind < 50,

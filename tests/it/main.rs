@@ -1,6 +1,8 @@
 //! The one integration binary: what crosses crates, and the project itself.
 
 #[cfg(test)]
+mod clocks_and_disks;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod crash;
@@ -15,6 +17,8 @@ mod install_crash;
 mod load;
 #[cfg(test)]
 mod misfits;
+#[cfg(test)]
+mod repairs;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

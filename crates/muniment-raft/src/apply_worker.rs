@@ -4,18 +4,15 @@
 //! and heartbeats.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muniment_core::founding::Founding;
 use muniment_core::{LogIndex, TreeSize};
-use muniment_ledger::judge::Rules;
 use muniment_ledger::{VerifiedBatch, WorldView};
-use muniment_store::fsck::check_leaf;
-use muniment_store::ledger::{EntryPosition, SyncPointMeta};
-use muniment_store::manifest::{DirectorySource, Manifest};
-use muniment_store::{Aborts, DataDir, StorageError, install};
+use muniment_store::fsck::Finding;
+use muniment_store::ledger::{Checkpoints, EntryPosition, SyncPointMeta};
+use muniment_store::{Aborts, StorageError};
 use openraft::AsyncRuntime;
 use openraft::async_runtime::Instant as _;
 use openraft::storage::ApplyResponder;
@@ -24,15 +21,15 @@ use tokio::sync::{mpsc, oneshot};
 use crate::environment::Environment;
 use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
-use crate::log_tail::LogTail;
 use crate::machine::{ApplyError, Divergence, Machine, Step};
 use crate::notary::Notary;
 use crate::options::{Limits, Timings};
 use crate::outcome::EntryOutcome;
 use crate::published::Published;
-use crate::recovery::open_machine;
+use crate::reopening::Reopening;
 use crate::seal_worker::SealTask;
-use crate::snapshot::{CurrentSnapshot, SnapshotData, SnapshotFiles, encode_raft_state};
+use crate::snapshot::{SnapshotData, encode_raft_state};
+use crate::sync_pace::SyncPace;
 use crate::sync_worker::SyncTask;
 use crate::type_config::{EntryAnswer, RaftLogId, RaftMembership, RaftStoredMembership, TypeConfig};
 
@@ -91,15 +88,6 @@ pub(crate) struct ApplyOutputs {
     pub(crate) tasks: mpsc::UnboundedSender<SealTask>,
 }
 
-/// What it takes to open the evidence files again.
-pub(crate) struct Reopening {
-    pub(crate) data_dir: Arc<DataDir>,
-    pub(crate) founding: Founding,
-    pub(crate) rules: Option<Arc<dyn Rules>>,
-    pub(crate) tail: LogTail,
-    pub(crate) current: CurrentSnapshot,
-}
-
 /// Owns the state machine and applies what it is told.
 pub(crate) struct ApplyWorker<R: Environment> {
     pub(crate) machine: Machine,
@@ -145,38 +133,16 @@ impl<R: Environment> LifeClock<R> {
     }
 }
 
-/// How much has changed since the last sync point and the last world dump.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SyncPace {
-    since_sync: Change,
-    since_dump: Change,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Change {
-    bytes: u64,
-    /// When the first change happened, in the node's life.
-    first: Option<Duration>,
-}
-
-impl Change {
-    fn note(&mut self, bytes: u64, now: Duration) {
-        self.bytes += bytes;
-        self.first.get_or_insert(now);
-    }
-
-    fn is_due(&self, bytes_max: u64, age_max: Duration, now: Duration) -> bool {
-        self.first.is_some_and(|first| self.bytes >= bytes_max || now.saturating_sub(first) >= age_max)
-    }
-}
-
 impl<R: Environment> ApplyWorker<R> {
     /// Applies until the node is over. A panic here is a broken invariant: the node fails.
     pub(crate) async fn run(mut self) {
         while let Some(command) = self.lifecycle.next(&mut self.commands).await {
             let done = match command {
                 ApplyCommand::Entry(entry) => self.apply_guarded(entry).await,
-                ApplyCommand::Tick => self.sync_if_due(),
+                ApplyCommand::Tick => match self.mend_if_damaged().await {
+                    Ok(()) => self.sync_if_due(),
+                    failed => failed,
+                },
                 ApplyCommand::SyncPoint(done) => self.sync(Dump::Write, Some(done)),
                 ApplyCommand::Install(data, done) => {
                     let result = self.install(&data).await;
@@ -268,8 +234,7 @@ impl<R: Environment> ApplyWorker<R> {
             self.lifecycle.alarm(alarm.to_string());
         }
         let change = bytes as u64;
-        self.pace.since_sync.note(change, now);
-        self.pace.since_dump.note(change, now);
+        self.pace.note(change, now);
         // A receiver that is gone belongs to a node that is over.
         if let Some(diverged) = diverged {
             self.outputs.divergences.send(diverged).ok();
@@ -321,16 +286,65 @@ impl<R: Environment> ApplyWorker<R> {
         let (done, idle) = oneshot::channel();
         drop(self.outputs.syncs.send(SyncTask::Barrier(done)));
         idle.await.map_err(|_| "the sync worker has ended".to_owned())?;
-        let Reopening { data_dir, founding, rules, tail, current } = &self.reopening;
-        put_in_place(data_dir, &data.0)?;
-        let opened = open_machine(data_dir, founding, rules.as_ref(), tail);
-        let (machine, checkpoints) = opened.map_err(|error| error.to_string())?;
-        current.open(&machine.files).map_err(|error| error.to_string())?;
+        let (machine, checkpoints) = self.reopening.install(data)?;
+        self.take_over(machine, checkpoints).await
+    }
+
+    /// Goes on with files that were opened again.
+    async fn take_over(&mut self, machine: Machine, checkpoints: Checkpoints) -> Result<(), String> {
         self.machine = machine;
         self.point_bytes = self.machine.writer.record_bytes();
         self.pace = SyncPace::default();
-        drop(self.outputs.tasks.send(SealTask::Reopened(checkpoints)));
+        self.present(checkpoints).await
+    }
+
+    /// Shows everybody the files that were opened.
+    async fn present(&mut self, checkpoints: Checkpoints) -> Result<(), String> {
+        self.reopening.current.open(&self.machine.files).map_err(|error| error.to_string())?;
+        let (done, taken) = oneshot::channel();
+        drop(self.outputs.tasks.send(SealTask::Reopened(checkpoints, done)));
+        // A seal worker that is gone belongs to a node that is over.
+        taken.await.ok();
         self.published.publish(self.machine.publish());
+        Ok(())
+    }
+
+    /// Works on files that were damaged at start, once they are repaired.
+    pub(crate) async fn run_repaired(
+        reopening: Reopening,
+        found: Finding,
+        make: impl FnOnce(Machine, Reopening) -> Self,
+    ) {
+        reopening.lifecycle.set_damage(vec![found]);
+        let Some((machine, checkpoints)) = reopening.mend().await else { return };
+        // The worker takes over from itself: seal worker, snapshot and readers learn of the files in the same way.
+        let mut worker = make(machine, reopening);
+        let taken = worker.present(checkpoints).await;
+        match taken {
+            Ok(()) => worker.lifecycle.clear_damage(),
+            Err(error) => return worker.lifecycle.fail(format!("open the repaired files: {error}")),
+        }
+        worker.run().await;
+    }
+
+    /// Damage was found in files that are in use: nothing more is applied until they are repaired. Raft goes on: this
+    /// node votes and keeps what is handed over.
+    async fn mend_if_damaged(&mut self) -> Result<(), ApplyError> {
+        if !self.machine.files.is_damaged() {
+            return Ok(());
+        }
+        self.lifecycle.set_damage(self.machine.files.damage());
+        // All that was applied is synced first: beyond the sync point there is nothing then that a repair would lose.
+        let (done, made) = oneshot::channel();
+        self.sync(Dump::Leave, Some(done))?;
+        if let Ok(made) = made.await {
+            made?;
+        }
+        let Some((machine, checkpoints)) = self.reopening.mend().await else { return Ok(()) };
+        match self.take_over(machine, checkpoints).await {
+            Ok(()) => self.lifecycle.clear_damage(),
+            Err(error) => self.lifecycle.fail(format!("open the repaired files: {error}")),
+        }
         Ok(())
     }
 
@@ -346,9 +360,9 @@ impl<R: Environment> ApplyWorker<R> {
             }
             return Ok(());
         };
-        self.pace.since_sync = Change::default();
+        self.pace.synced();
         let world = (dump != Dump::Leave).then(|| {
-            self.pace.since_dump = Change::default();
+            self.pace.dumped();
             let (world, ledger_id) = (self.machine.ledger.view(), self.machine.ledger.ledger_id());
             Box::new(move |out: &mut dyn FnMut(&[u8])| world.dump(&ledger_id, out))
                 as muniment_store::ledger::WorldDump
@@ -378,23 +392,6 @@ enum Dump {
     Write,
     /// Writes a new one and keeps it with the point as a derived point.
     WriteAndKeep,
-}
-
-/// Another node's files in the place of this node's.
-fn put_in_place(data_dir: &DataDir, files: &SnapshotFiles) -> Result<(), String> {
-    let installed = match files {
-        SnapshotFiles::Lying { disk, ledger_dir, expected } => Manifest::describe(&**disk, ledger_dir)
-            .and_then(|manifest| {
-                let source = DirectorySource::new(Arc::clone(disk), ledger_dir);
-                install::install(data_dir, &manifest, *expected, &source, &check_leaf)
-            }),
-        SnapshotFiles::Fetched(fetched) => {
-            let taken = fetched.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let fetched = taken.ok_or("the fetched files were installed before")?;
-            fetched.install(data_dir)
-        }
-    };
-    installed.map_err(|error| error.to_string())
 }
 
 /// What a panic said.

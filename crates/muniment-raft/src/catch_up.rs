@@ -28,7 +28,7 @@ use crate::transport::Lane;
 use crate::type_config::RaftLogId;
 
 /// Ranges asked for at once.
-const RANGES_IN_FLIGHT: usize = 8;
+pub(crate) const RANGES_IN_FLIGHT: usize = 8;
 /// Tries for one range, each with the next member, before the attempt ends; the leader asks for another.
 const RANGE_TRIES: usize = 6;
 /// Between two questions for an offer that the peer is still describing.
@@ -177,7 +177,7 @@ async fn fetch_file<R: Environment>(
 }
 
 /// One range, from `from` or else from any other member: below a point the files are the same on all.
-async fn fetch_range<R: Environment>(
+pub(crate) async fn fetch_range<R: Environment>(
     core: &Core<R>,
     from: NodeId,
     name: &str,

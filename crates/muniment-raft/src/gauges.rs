@@ -19,6 +19,8 @@ struct Counters {
     unsigned_since_ms: AtomicU64,
     /// Record bytes applied since the newest derived point, in whatever state that is.
     since_point_bytes: AtomicU64,
+    /// Flushes of the Raft log begun and ended, together: odd while one is under way.
+    flushes: AtomicU64,
     /// Somebody asked for a derived point that is not marked yet.
     point_wanted: AtomicBool,
 }
@@ -71,6 +73,16 @@ impl Gauges {
 
     pub(crate) fn set_since_point_bytes(&self, bytes: u64) {
         self.0.since_point_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// A flush of the Raft log begins, or ends.
+    pub(crate) fn flush_turns(&self) {
+        self.0.flushes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of the flush that is under way.
+    pub(crate) fn flush_under_way(&self) -> Option<u64> {
+        Some(self.0.flushes.load(Ordering::Relaxed)).filter(|turns| turns % 2 == 1)
     }
 
     pub(crate) fn want_point(&self) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::Either;
 use muniment_core::checkpoint::Checkpoint;
 use muniment_core::{LogIndex, NodeId, RaftTerm, TreeSize};
+use muniment_store::fsck::Finding;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::{AsyncRuntime, ReadPolicy, ServerState};
 use thiserror::Error;
@@ -35,6 +36,9 @@ pub enum ReadError {
     /// The node is recovering, or has ended.
     #[error("this node does not answer reads: {0}")]
     NotReadable(String),
+    /// What is asked for waits for the repair of this node's evidence files.
+    #[error("this node's evidence files are damaged and being repaired: {0}; ask another member")]
+    Damaged(String),
     /// No leader confirmed the read in time.
     #[error("no leader confirmed the read within {} ms; a majority of voters must be reachable", .0.as_millis())]
     NoQuorum(Duration),
@@ -170,13 +174,26 @@ impl<R: Environment> Handle<R> {
         let read = async {
             loop {
                 match self.core.read_log_index().await {
-                    Some(Some(index)) => return self.core.published.wait_applied(index).await,
-                    Some(None) => return self.core.published.view(),
+                    Some(Some(index)) => return self.applied_unless_damaged(index).await,
+                    Some(None) => return Ok(self.core.published.view()),
                     None => R::Runtime::sleep(self.core.timings.heartbeat / 4).await,
                 }
             }
         };
-        R::Runtime::timeout(waited, read).await.map_err(|_| ReadError::NoQuorum(waited))
+        R::Runtime::timeout(waited, read).await.map_err(|_| ReadError::NoQuorum(waited))?
+    }
+
+    /// Waits until an entry is applied here; in vain while a repair holds up applying, which is said at once.
+    async fn applied_unless_damaged(&self, index: LogIndex) -> Result<Arc<LedgerView>, ReadError> {
+        let core = &self.core;
+        let look = || {
+            let view = core.published.view();
+            if view.log_index >= Some(index) {
+                return Some(Ok(view));
+            }
+            core.damage().map(|what| Err(ReadError::Damaged(what)))
+        };
+        core.published.wait_for(look).await
     }
 
     /// The newest view of this node, which may lag behind the leader.
@@ -246,6 +263,17 @@ impl<R: Environment> Handle<R> {
             purged_index: core.tail.purged().map(|log_id| LogIndex(log_id.index)),
             derived_size: view.world.head().derived_size,
             offered_size: view.files.derived_point().map(|point| point.size),
+            damaged: {
+                let mut damaged = core.lifecycle.damage();
+                let known = |finding: &Finding| damaged.contains(finding);
+                let noted: Vec<Finding> =
+                    view.files.damage().into_iter().filter(|finding| !known(finding)).collect();
+                damaged.extend(noted);
+                damaged
+            },
+            signs: core.lifecycle.may_sign() && !view.files.is_damaged(),
+            clock_ahead_ms: core.clocks.ahead_ms(core.context.members.members.len(), core.clock.now_ms()),
+            clock_unsynced: core.unsynced_ms().is_some(),
             alarms: core.lifecycle.alarms(),
         }
     }
@@ -311,7 +339,10 @@ impl<R: Environment> Handle<R> {
     fn insist_on_readable(&self) -> Result<(), ReadError> {
         match self.core.lifecycle.state() {
             NodeState::Running | NodeState::Halted(_) => Ok(()),
-            state => Err(ReadError::NotReadable(state.to_string())),
+            state => match self.core.damage() {
+                Some(what) => Err(ReadError::Damaged(what)),
+                None => Err(ReadError::NotReadable(state.to_string())),
+            },
         }
     }
 
@@ -326,6 +357,11 @@ impl<R: Environment> Handle<R> {
 }
 
 impl<R: Environment> Core<R> {
+    /// The first place that waits for a repair.
+    fn damage(&self) -> Option<String> {
+        self.lifecycle.damage().first().map(ToString::to_string)
+    }
+
     /// The log index up to which a linearizable read must see; asked of the leader. `None`: no leader confirmed it.
     pub(crate) async fn read_log_index(&self) -> Option<Option<LogIndex>> {
         match self.router.leader() {

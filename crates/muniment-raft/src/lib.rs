@@ -9,15 +9,19 @@
 //!
 //! Must never: know users, TLS or gRPC; let anything but entry and state reach `apply`; acknowledge before a flush.
 
+mod abstention;
 mod admitter;
 mod apply_worker;
 mod board;
 mod catch_up;
+mod clocks;
 mod codec;
 mod derive;
+mod disk_watch;
 mod divergence;
 mod environment;
 mod files_worker;
+mod gate;
 mod gauges;
 mod handle;
 mod lags;
@@ -40,17 +44,22 @@ mod published;
 mod raft_messages;
 mod receipt;
 mod recovery;
+mod reopening;
+mod repair;
 mod router;
+mod scrub;
 mod seal_worker;
 mod service;
 mod snapshot;
 mod state_machine;
 mod status;
 mod submission;
+mod sync_pace;
 mod sync_worker;
 mod tasks;
 mod transport;
 mod type_config;
+mod wiring;
 
 pub use environment::{Environment, SystemEnvironment};
 pub use handle::{Handle, InitializeError, ReadError};

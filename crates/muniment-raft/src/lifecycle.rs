@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::Either;
+use muniment_store::fsck::Finding;
 use tokio::sync::{Notify, mpsc};
 
 /// The life of a node, in the order in which states can follow.
@@ -45,6 +46,10 @@ struct Shared {
     alarms: Mutex<Vec<String>>,
     /// The tree may be wrong: nothing is signed until peers have said what theirs is.
     doubtful: AtomicBool,
+    /// The newest evidence files are not yet checked since this start.
+    unchecked: AtomicBool,
+    /// What is damaged and not yet repaired.
+    damage: Mutex<Vec<Finding>>,
     changed: Notify,
 }
 
@@ -54,8 +59,15 @@ const ALARMS_MAX: usize = 64;
 impl Lifecycle {
     pub(crate) fn new() -> Self {
         let state = Mutex::new(NodeState::Recovering);
-        let (alarms, doubtful) = (Mutex::default(), AtomicBool::new(false));
-        Self { shared: Arc::new(Shared { state, alarms, doubtful, changed: Notify::new() }) }
+        let shared = Shared {
+            state,
+            alarms: Mutex::default(),
+            doubtful: AtomicBool::new(false),
+            unchecked: AtomicBool::new(true),
+            damage: Mutex::default(),
+            changed: Notify::new(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     pub(crate) fn state(&self) -> NodeState {
@@ -73,7 +85,39 @@ impl Lifecycle {
 
     /// Whether the node may put its name under what it recomputed.
     pub(crate) fn may_sign(&self) -> bool {
-        matches!(*self.lock(), NodeState::Recovering | NodeState::Running) && !self.is_doubtful()
+        matches!(*self.lock(), NodeState::Recovering | NodeState::Running)
+            && !self.is_doubtful()
+            && !self.is_damaged()
+            && !self.shared.unchecked.load(Ordering::SeqCst)
+    }
+
+    /// The newest evidence files hold: this node may sign what it computes from them.
+    pub(crate) fn set_checked(&self) {
+        self.shared.unchecked.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether evidence files wait for their repair.
+    pub(crate) fn is_damaged(&self) -> bool {
+        !self.damage().is_empty()
+    }
+
+    /// What is damaged and not yet repaired.
+    pub(crate) fn damage(&self) -> Vec<Finding> {
+        self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what is damaged. Until it is repaired nothing is signed and nothing of it is read.
+    pub(crate) fn set_damage(&self, findings: Vec<Finding>) {
+        for finding in &findings {
+            self.alarm(format!("damaged: {finding}; nothing is signed until it is repaired from a peer"));
+        }
+        *self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner) = findings;
+    }
+
+    /// The files are repaired and open.
+    pub(crate) fn clear_damage(&self) {
+        self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        tracing::info!("evidence files are repaired");
     }
 
     /// Why nothing is accepted, if nothing is.

@@ -9,6 +9,7 @@ use muniment_store::raft_log::{Frame, Intent, LogWriter};
 use tokio::sync::mpsc;
 
 use crate::codec;
+use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
 use crate::log_tail::LogTail;
 use crate::type_config::RaftLogId;
@@ -53,13 +54,19 @@ pub(crate) struct LogWorker {
     writer: LogWriter,
     tail: LogTail,
     lifecycle: Lifecycle,
+    gauges: Gauges,
 }
 
 /// A queue and its worker.
-pub(crate) fn log_queue(writer: LogWriter, tail: LogTail, lifecycle: Lifecycle) -> (LogQueue, LogWorker) {
+pub(crate) fn log_queue(
+    writer: LogWriter,
+    tail: LogTail,
+    lifecycle: Lifecycle,
+    gauges: Gauges,
+) -> (LogQueue, LogWorker) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let queue = LogQueue { jobs: sender, lifecycle: lifecycle.clone() };
-    (queue, LogWorker { jobs: receiver, writer, tail, lifecycle })
+    (queue, LogWorker { jobs: receiver, writer, tail, lifecycle, gauges })
 }
 
 impl LogQueue {
@@ -102,7 +109,9 @@ impl LogWorker {
                 bytes += job.write.bytes();
                 group.push(job);
             }
+            self.gauges.flush_turns();
             let result = self.write_group(&group);
+            self.gauges.flush_turns();
             if let Err(error) = &result {
                 // A failed flush says nothing about what is on disk; the node stops and a restart reads what is there.
                 self.lifecycle.fail(format!("Raft log: {error}"));

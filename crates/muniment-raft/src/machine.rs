@@ -95,8 +95,12 @@ impl Machine {
     pub(crate) fn apply(&mut self, log_id: RaftLogId, batch: &VerifiedBatch) -> Result<Step, ApplyError> {
         let at =
             EntryPosition { log_index: LogIndex(log_id.index), raft_term: RaftTerm(log_id.leader_id.term) };
+        let diverged = match batch.header().map(|header| self.compare(header)) {
+            // The files can't tell: that is noted, and nothing is signed until they are repaired.
+            Some(Err(StorageError::Corrupt { .. })) | None => None,
+            Some(compared) => compared?,
+        };
         let applied = self.ledger.apply(at, batch)?;
-        let diverged = batch.header().and_then(|header| self.compare(header).transpose()).transpose()?;
         let appended = self.append(&applied)?;
         assert_eq!(appended.size, applied.size, "world state and tree grow by the same leaves");
         self.position = Some(log_id);

@@ -9,23 +9,23 @@ use std::time::Duration;
 use muniment_core::trust::TrustFile;
 use muniment_core::{LedgerId, NodeId};
 use muniment_ledger::{VerifyContext, WorldView};
-use muniment_store::DataDir;
 use muniment_store::disk::Disk;
 use muniment_store::ledger::Checkpoints;
 use openraft::{AsyncRuntime, Config, SnapshotPolicy};
 use tokio::sync::{Notify, mpsc};
 
+use crate::abstention::Abstentions;
 use crate::admitter::{Admitter, Waiting};
-use crate::apply_worker::{
-    ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeClock, Reopening, SealMark, SyncPace, ToVerify,
-};
+use crate::apply_worker::{ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeClock, SealMark, ToVerify};
 use crate::board::{Board, Cosigned};
 use crate::catch_up::{self, Order};
+use crate::clocks::{self, Clocks};
 use crate::derive::{self, DeriveTask, DeriveWorker, Points};
+use crate::disk_watch;
 use crate::divergence;
 use crate::environment::Environment;
 use crate::files_worker::{Files, files};
-use crate::gauges::{Gauges, WaitingBytes};
+use crate::gauges::Gauges;
 use crate::handle::Handle;
 use crate::lags::Lags;
 use crate::lifecycle::{Lifecycle, NodeState};
@@ -40,16 +40,20 @@ use crate::peer_messages::SignedBody;
 use crate::point_server::PointServer;
 use crate::proposer::Proposer;
 use crate::published::Published;
-use crate::recovery::{Recovered, StartError, recover};
+use crate::recovery::{Opened, Recovered, StartError, recover};
+use crate::reopening::Reopening;
+use crate::repair::{self, RepairOrder};
 use crate::router::Router;
+use crate::scrub;
 use crate::seal_worker::{SealTask, SealWorker};
 use crate::snapshot::{CurrentSnapshot, SnapshotPoints};
 use crate::state_machine::StateMachine;
-use crate::submission::Refusal;
+use crate::sync_pace::SyncPace;
 use crate::sync_worker::{SyncTask, SyncWorker};
 use crate::tasks;
 use crate::transport::Transport;
 use crate::type_config::TypeConfig;
+use crate::wiring::{Outboxes, Workers, boxes};
 
 /// openraft over this crate's types.
 pub(crate) type RaftOf<R> =
@@ -74,6 +78,8 @@ pub(crate) struct Core<R: Environment> {
     trust: TrustFile,
     pub(crate) gauges: Gauges,
     pub(crate) lags: Lags,
+    pub(crate) clocks: Clocks,
+    pub(crate) environment: R,
     pub(crate) clock: LifeClock<R>,
     pub(crate) timings: Timings,
     pub(crate) limits: Limits,
@@ -88,6 +94,8 @@ pub(crate) struct Core<R: Environment> {
     pub(crate) seals: mpsc::UnboundedSender<SealTask>,
     /// A leader whose entries this node refuses, because a majority has another tree.
     refused_leader: Mutex<Option<NodeId>>,
+    /// Why this node does not campaign, if it does not.
+    pub(crate) abstentions: Abstentions,
     /// Ends when every worker has: nothing of the node touches the disk any more.
     pub(crate) workers: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
@@ -98,94 +106,6 @@ pub type Storages<Rt> = (LogStorage<Rt>, StateMachine<Rt>);
 /// One member of a ledger.
 #[derive(Debug)]
 pub struct Node;
-
-/// The receiving ends, before their workers start.
-struct Inboxes<R: Environment> {
-    apply: mpsc::UnboundedReceiver<ApplyCommand<R::Runtime>>,
-    seals: mpsc::UnboundedReceiver<SealTask>,
-    marks: mpsc::UnboundedReceiver<SealMark>,
-    syncs: mpsc::UnboundedReceiver<SyncTask>,
-    divergences: mpsc::UnboundedReceiver<Divergence>,
-    gossip: mpsc::UnboundedReceiver<SignedBody>,
-    submissions: mpsc::UnboundedReceiver<Waiting>,
-    proposals: mpsc::UnboundedReceiver<crate::proposer::Proposal>,
-    views: mpsc::UnboundedReceiver<WorldView>,
-    derive: mpsc::UnboundedReceiver<DeriveTask>,
-    orders: mpsc::UnboundedReceiver<Order>,
-}
-
-/// The sending ends.
-struct Outboxes<R: Environment> {
-    apply: mpsc::UnboundedSender<ApplyCommand<R::Runtime>>,
-    seals: mpsc::UnboundedSender<SealTask>,
-    marks: mpsc::UnboundedSender<SealMark>,
-    syncs: mpsc::UnboundedSender<SyncTask>,
-    divergences: mpsc::UnboundedSender<Divergence>,
-    gossip: mpsc::UnboundedSender<SignedBody>,
-    submissions: mpsc::UnboundedSender<Waiting>,
-    proposals: mpsc::UnboundedSender<crate::proposer::Proposal>,
-    views: mpsc::UnboundedSender<WorldView>,
-    derive: mpsc::UnboundedSender<DeriveTask>,
-    orders: mpsc::UnboundedSender<Order>,
-}
-
-fn boxes<R: Environment>() -> (Outboxes<R>, Inboxes<R>) {
-    let (apply, apply_in) = mpsc::unbounded_channel();
-    let (seals, seals_in) = mpsc::unbounded_channel();
-    let (marks, marks_in) = mpsc::unbounded_channel();
-    let (syncs, syncs_in) = mpsc::unbounded_channel();
-    let (divergences, divergences_in) = mpsc::unbounded_channel();
-    let (gossip, gossip_in) = mpsc::unbounded_channel();
-    let (submissions, submissions_in) = mpsc::unbounded_channel();
-    let (proposals, proposals_in) = mpsc::unbounded_channel();
-    let (views, views_in) = mpsc::unbounded_channel();
-    let (derive, derive_in) = mpsc::unbounded_channel();
-    let (orders, orders_in) = mpsc::unbounded_channel();
-    let outboxes = Outboxes {
-        apply,
-        seals,
-        marks,
-        syncs,
-        divergences,
-        gossip,
-        submissions,
-        proposals,
-        views,
-        derive,
-        orders,
-    };
-    let inboxes = Inboxes {
-        apply: apply_in,
-        seals: seals_in,
-        marks: marks_in,
-        syncs: syncs_in,
-        divergences: divergences_in,
-        gossip: gossip_in,
-        submissions: submissions_in,
-        proposals: proposals_in,
-        views: views_in,
-        derive: derive_in,
-        orders: orders_in,
-    };
-    (outboxes, inboxes)
-}
-
-/// Starts workers that count as running until they end, and keep the directory locked until then.
-struct Workers<R> {
-    environment: R,
-    data_dir: Arc<DataDir>,
-    running: mpsc::Sender<()>,
-}
-
-impl<R: Environment> Workers<R> {
-    fn start(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        let (running, data_dir) = (self.running.clone(), Arc::clone(&self.data_dir));
-        self.environment.spawn_worker(name, async move {
-            work.await;
-            drop((running, data_dir));
-        });
-    }
-}
 
 impl Node {
     /// Opens the node's directory, replays its own log, and takes part in Raft. The node is `Recovering` until a leader
@@ -219,15 +139,15 @@ fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Resul
     let gauges = Gauges::default();
     let (outboxes, inboxes) = boxes::<R>();
     let (running, ended) = mpsc::channel(1);
-    let Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership } =
+    let Recovered { data_dir, log_writer, log_files, tail, opened, checkpoints, log_id, membership } =
         recovered;
     let current = CurrentSnapshot::new(points, data_dir.disk(), data_dir.ledger_dir());
-    current.open(&machine.files)?;
+    current.open(opened.files())?;
     let workers = Workers { environment: options.environment.clone(), data_dir, running };
-    let published = Published::new(machine.view());
-    let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone());
+    let published = Published::new(opened.view());
+    let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone(), gauges.clone());
     workers.start("log", LogWorker::run(log_worker));
-    let verifiers = start_verifiers(&workers, &machine.ledger.context(), &lifecycle);
+    let verifiers = start_verifiers(&workers, &opened.context(), &lifecycle);
     let state_machine = StateMachine {
         commands: outboxes.apply.clone(),
         verifiers,
@@ -259,7 +179,7 @@ fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Resul
     let sealing = (inboxes.seals, inboxes.marks);
     let cosigned =
         parts.start_sealing(&workers, &outboxes, sealing, &checkpoints, log_files.last_intent())?;
-    parts.start_apply(&workers, &outboxes, machine, inboxes.apply)?;
+    parts.start_apply(&workers, &outboxes, opened, inboxes.apply)?;
     parts.start_sync(&workers, inboxes.syncs, &made);
     parts.start_deriving(&workers, &outboxes, inboxes.views);
     let ends = TaskEnds {
@@ -269,6 +189,7 @@ fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Resul
         gossip: inboxes.gossip,
         derive: inboxes.derive,
         orders: inboxes.orders,
+        repairs: inboxes.repairs,
         made,
         cosigned,
         ended,
@@ -299,6 +220,7 @@ struct TaskEnds {
     gossip: mpsc::UnboundedReceiver<SignedBody>,
     derive: mpsc::UnboundedReceiver<DeriveTask>,
     orders: mpsc::UnboundedReceiver<Order>,
+    repairs: mpsc::UnboundedReceiver<RepairOrder>,
     made: Arc<Notify>,
     cosigned: Cosigned,
     ended: mpsc::Receiver<()>,
@@ -360,6 +282,7 @@ impl<R: Environment> Parts<R> {
             gauges: self.gauges.clone(),
             lifecycle: self.lifecycle.clone(),
             last_intent,
+            postponed: None,
             intent_unproven: last_intent.is_some(),
         };
         workers.start("seal", worker.run());
@@ -376,7 +299,7 @@ impl<R: Environment> Parts<R> {
         &self,
         workers: &Workers<R>,
         outboxes: &Outboxes<R>,
-        machine: Machine,
+        opened: Opened,
         commands: mpsc::UnboundedReceiver<ApplyCommand<R::Runtime>>,
     ) -> Result<(), StartError> {
         let outputs = ApplyOutputs {
@@ -392,26 +315,38 @@ impl<R: Environment> Parts<R> {
             rules: self.options.rules.clone(),
             tail: self.tail.clone(),
             current: self.current.clone(),
+            lifecycle: self.lifecycle.clone(),
+            repairs: outboxes.repairs.clone(),
         };
         let aborts = workers.data_dir.aborts(BUILD)?;
-        let point_bytes = machine.files.derived_point().map_or(0, |point| point.record_bytes);
-        let apply = ApplyWorker {
-            machine,
-            commands,
-            outputs,
-            published: self.published.clone(),
-            notary: Arc::clone(&self.options.notary),
-            lifecycle: self.lifecycle.clone(),
-            gauges: self.gauges.clone(),
-            timings: self.options.timings.clone(),
-            limits: self.options.limits.clone(),
-            clock: self.clock,
-            pace: SyncPace::default(),
-            aborts,
-            point_bytes,
-            reopening,
+        let make = {
+            let (published, notary) = (self.published.clone(), Arc::clone(&self.options.notary));
+            let (lifecycle, gauges) = (self.lifecycle.clone(), self.gauges.clone());
+            let (timings, limits) = (self.options.timings.clone(), self.options.limits.clone());
+            let clock = self.clock;
+            move |machine: Machine, reopening: Reopening| ApplyWorker {
+                point_bytes: machine.files.derived_point().map_or(0, |point| point.record_bytes),
+                machine,
+                commands,
+                outputs,
+                published,
+                notary,
+                lifecycle,
+                gauges,
+                timings,
+                limits,
+                clock,
+                pace: SyncPace::default(),
+                aborts,
+                reopening,
+            }
         };
-        workers.start("apply", apply.run());
+        match opened {
+            Opened::Sound(machine) => workers.start("apply", make(*machine, reopening).run()),
+            Opened::Damaged(closed) => {
+                workers.start("apply", ApplyWorker::run_repaired(reopening, closed.found, make));
+            }
+        }
         Ok(())
     }
 
@@ -487,6 +422,8 @@ impl<R: Environment> Parts<R> {
             trust: TrustFile::of_founding(&options.founding),
             gauges,
             lags,
+            clocks: Clocks::default(),
+            environment: options.environment.clone(),
             clock,
             timings: options.timings,
             limits: options.limits,
@@ -500,6 +437,7 @@ impl<R: Environment> Parts<R> {
             apply: outboxes.apply,
             seals: outboxes.seals,
             refused_leader: Mutex::new(None),
+            abstentions: Abstentions::default(),
             workers: tokio::sync::Mutex::new(ends.ended),
         });
         let proposer = Proposer::new(&core, options.environment.clone(), ends.proposals);
@@ -515,6 +453,10 @@ impl<R: Environment> Parts<R> {
         drop(R::Runtime::spawn(proposer.run()));
         drop(R::Runtime::spawn(admitter.run()));
         drop(R::Runtime::spawn(catch_up::run(Arc::clone(&core), options.founding, ends.orders)));
+        drop(R::Runtime::spawn(repair::run(Arc::clone(&core), ends.repairs)));
+        drop(R::Runtime::spawn(scrub::run(Arc::clone(&core))));
+        drop(R::Runtime::spawn(clocks::run(Arc::clone(&core))));
+        drop(R::Runtime::spawn(disk_watch::run(Arc::clone(&core))));
         start_side_tasks(&core, outboxes.syncs, (ends.gossip, ends.divergences, ends.derive, ends.made));
         core
     }
@@ -564,38 +506,6 @@ fn raft_config(timings: &Timings) -> Result<Config, openraft::ConfigError> {
 }
 
 impl<R: Environment> Core<R> {
-    /// Back-pressure: nothing is proposed that this node could not carry. Counts `bytes` as waiting until dropped.
-    pub(crate) fn admit(&self, bytes: usize) -> Result<WaitingBytes, Refusal> {
-        let retry_after = self.timings.seal_interval;
-        let overloaded = |what| Refusal::Overloaded { what, retry_after };
-        match self.lifecycle.state() {
-            NodeState::Running | NodeState::Recovering => {}
-            state => return Err(Refusal::NotRunning(state.to_string())),
-        }
-        if self.gauges.unapplied_bytes() > self.limits.unapplied_bytes_max {
-            return Err(overloaded("apply"));
-        }
-        let own = self.gauges.unapplied_bytes();
-        let leads = self.router.leader() == Some(self.me);
-        let quorum = self.lags.of_quorum(own, self.context.members.members.len());
-        if leads && quorum > self.limits.unapplied_bytes_max {
-            return Err(overloaded("apply on the members that a quorum needs"));
-        }
-        if self.gauges.waiting_bytes() > self.limits.waiting_bytes_max {
-            return Err(overloaded("submissions waiting"));
-        }
-        let lag_max = u64::try_from(self.limits.seal_lag_max.as_millis()).unwrap_or(u64::MAX);
-        if self.gauges.seal_lag_ms(self.clock.now_ms()) > lag_max {
-            return Err(overloaded("sealing"));
-        }
-        let reserve = self.limits.disk_reserve_bytes;
-        let available = self.disk.available_bytes(&self.data_dir).unwrap_or(0);
-        if available < reserve.saturating_add(bytes as u64) {
-            return Err(Refusal::StorageFull { available, reserve });
-        }
-        Ok(self.gauges.wait_with(bytes))
-    }
-
     /// What a verifier of this ledger's receipts needs.
     pub(crate) const fn trust(&self) -> &TrustFile {
         &self.trust

@@ -71,16 +71,27 @@ impl Notary for OwnState {
 /// Root of the ledger's tree at `size`, which `files` has reached.
 ///
 /// # Errors
-/// What reading the tree answers.
+/// [`StorageError::Corrupt`] if the tree's hashes don't lead to the root that the files were applied to; else what reading the tree answers.
 pub(crate) fn root_at(suite: Suite, size: TreeSize, files: &View) -> Result<Hash, StorageError> {
     let (published, root) = files.tree_head();
     if published == size {
         return Ok(root);
     }
-    TreeAt { suite, tree: Tree::Ledger, size }.root(&TreeReader(files)).map_err(|error| match error {
+    let unreadable = |error| match error {
         ProveError::Read(error) => error,
         other => StorageError::Refused { what: other.to_string() },
-    })
+    };
+    let found = TreeAt { suite, tree: Tree::Ledger, size }.root(&TreeReader(files)).map_err(unreadable)?;
+    // The head's root was computed leaf by leaf as they were applied. One that was read from the files is believed, and
+    // signed, only if it leads to it: a damaged hash must not become a statement.
+    let head = TreeAt { suite, tree: Tree::Ledger, size: published };
+    let path = head.consistency_path(&TreeReader(files), size).map_err(unreadable)?;
+    match head.verify_consistency(size, found, &path, root) {
+        Ok(()) => Ok(found),
+        Err(error) => {
+            Err(files.tree_is_damaged(format!("its hashes at size {size} don't lead to the root: {error}")))
+        }
+    }
 }
 
 /// The tree's complete subtrees, as the evidence files hold them.

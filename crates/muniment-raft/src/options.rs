@@ -76,6 +76,8 @@ pub struct Timings {
     pub world_dump: Duration,
     /// Between two marks of derived points, if the first one led to no leaf.
     pub derive_again: Duration,
+    /// In which all evidence files are checked once.
+    pub scrub: Duration,
 }
 
 impl Timings {
@@ -93,6 +95,7 @@ impl Timings {
             sync_point: Duration::from_secs(10),
             world_dump: Duration::from_secs(60),
             derive_again: Duration::from_secs(60),
+            scrub: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 

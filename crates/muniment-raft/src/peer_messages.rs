@@ -28,9 +28,10 @@ pub(crate) enum Kind {
     Point = 12,
     FileRange = 13,
     DerivePoint = 14,
+    Clock = 15,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Append,
     Kind::Vote,
     Kind::PreVote,
@@ -44,6 +45,7 @@ const KINDS: [Kind; 13] = [
     Kind::Point,
     Kind::FileRange,
     Kind::DerivePoint,
+    Kind::Clock,
 ];
 
 /// Most outcomes of one answer: the records of one batch.
@@ -202,6 +204,10 @@ fn put_refusal(bytes: &mut Vec<u8>, refusal: &Refusal) {
             bytes.push(4);
             put_block(bytes, why.as_bytes());
         }
+        Refusal::ClockUnsynced { ahead_ms } => {
+            bytes.push(5);
+            bytes.extend_from_slice(&ahead_ms.to_be_bytes());
+        }
         other @ (Refusal::TooLarge { .. } | Refusal::Empty | Refusal::NoQuorum { .. }) => {
             bytes.push(4);
             put_block(bytes, other.to_string().as_bytes());
@@ -222,6 +228,7 @@ fn read_refusal(reader: &mut Reader<'_>) -> Result<Refusal, CodecError> {
             Refusal::NotLeader { leader: (leader != 0).then_some(NodeId(leader)) }
         }
         4 => Refusal::NotRunning(read_text(reader)?),
+        5 => Refusal::ClockUnsynced { ahead_ms: i64::from_be_bytes(reader.array()?) },
         found => return Err(CodecError::Unknown { what: "refusal", found }),
     })
 }
@@ -290,6 +297,7 @@ mod tests {
             Refusal::NotLeader { leader: Some(NodeId(11)) },
             Refusal::NotLeader { leader: None },
             Refusal::NotRunning("halted".to_owned()),
+            Refusal::ClockUnsynced { ahead_ms: -12 },
         ];
         let failures = refusals.map(|refusal| Err(SubmitError::NotWritten(refusal)));
         let unknown = Err(SubmitError::OutcomeUnknown("lost".to_owned()));

@@ -135,6 +135,12 @@ impl<R: Environment> Core<R> {
         let (offset, length) = (reader.u64()?, u64::from(reader.u32()?));
         reader.end()?;
         self.points.server.lease(to, self.clock.now_ms());
+        // Nothing that is known to be damaged leaves this node.
+        let is_damaged =
+            |name: &str| self.lifecycle.damage().iter().any(|found| found.meets(name, offset, length));
+        if is_damaged(&name) || self.published.view().files.insist_on_sound(&name, offset, length).is_err() {
+            return Ok(None);
+        }
         let read = self.files.run(move |data| {
             DirectorySource::new(data.disk(), &data.ledger_dir()).read(&name, offset, length.min(RANGE_BYTES))
         });

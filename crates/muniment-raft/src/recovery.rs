@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use muniment_core::LogIndex;
 use muniment_core::founding::Founding;
+use muniment_core::{LogIndex, RaftTerm, TreeSize};
 use muniment_ledger::judge::Rules;
-use muniment_ledger::{Ledger, RestoreError};
-use muniment_store::ledger::{Checkpoints, OpenLedger};
+use muniment_ledger::{Ledger, RestoreError, VerifyContext};
+use muniment_store::fsck::Finding;
+use muniment_store::ledger::{Checkpoints, OpenLedger, View};
 use muniment_store::raft_log::{self, LogReader, LogWriter};
 use muniment_store::{DataDir, Identity, OpenError, StorageError};
 use thiserror::Error;
@@ -16,6 +17,7 @@ use crate::codec::CodecError;
 use crate::log_tail::LogTail;
 use crate::machine::{ApplyError, Machine, verify};
 use crate::options::Options;
+use crate::published::LedgerView;
 use crate::snapshot::decode_raft_state;
 use crate::type_config::{RaftLogId, RaftPayload, RaftStoredMembership};
 
@@ -54,13 +56,63 @@ pub(crate) struct Recovered {
     pub(crate) log_writer: LogWriter,
     pub(crate) log_files: LogReader,
     pub(crate) tail: LogTail,
-    pub(crate) machine: Machine,
+    pub(crate) opened: Opened,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) log_id: Option<RaftLogId>,
     pub(crate) membership: RaftStoredMembership,
 }
 
-/// Opens and replays.
+/// The evidence files, as far as they can be used.
+pub(crate) enum Opened {
+    /// Replayed to their sync point.
+    Sound(Box<Machine>),
+    /// Damaged: nothing is read from them before they are repaired.
+    Damaged(Box<Closed>),
+}
+
+/// Evidence files that wait for their repair.
+pub(crate) struct Closed {
+    /// The ledger before its first entry: what stands in for the state until there is one.
+    ledger: Ledger,
+    /// Sees an empty ledger.
+    files: View,
+    /// What opening met.
+    pub(crate) found: Finding,
+}
+
+impl Opened {
+    pub(crate) fn files(&self) -> &View {
+        match self {
+            Self::Sound(machine) => &machine.files,
+            Self::Damaged(closed) => &closed.files,
+        }
+    }
+
+    pub(crate) fn context(&self) -> VerifyContext {
+        match self {
+            Self::Sound(machine) => machine.ledger.context(),
+            Self::Damaged(closed) => closed.ledger.context(),
+        }
+    }
+
+    pub(crate) fn view(&self) -> LedgerView {
+        match self {
+            Self::Sound(machine) => machine.view(),
+            Self::Damaged(closed) => LedgerView {
+                log_index: None,
+                raft_term: RaftTerm(0),
+                size: closed.files.size(),
+                root: closed.files.root(),
+                sealed_size: TreeSize(0),
+                world: closed.ledger.view(),
+                files: closed.files.clone(),
+            },
+        }
+    }
+}
+
+/// Opens and replays. Evidence files that are damaged are left to a repair: the log is whole, so the node votes and
+/// takes in entries meanwhile.
 pub(crate) fn recover<R>(options: &Options<R>) -> Result<Recovered, StartError> {
     let identity = identity(options)?;
     let data_dir = DataDir::open(Arc::clone(&options.disk), &options.data_dir, &identity)?;
@@ -68,10 +120,36 @@ pub(crate) fn recover<R>(options: &Options<R>) -> Result<Recovered, StartError> 
         raft_log::Options { segment_bytes: options.limits.log_segment_bytes, ..raft_log::Options::default() };
     let (log_writer, log_files, _) = raft_log::open(data_dir.disk(), &data_dir.raft_dir(), log_options)?;
     let tail = LogTail::open(log_files.clone()).map_err(|error| StartError::Replay(error.to_string()))?;
-    let (machine, checkpoints) = open_machine(&data_dir, &options.founding, options.rules.as_ref(), &tail)?;
-    let (log_id, membership) = (machine.position, machine.membership.clone());
+    let (opened, checkpoints, log_id, membership) =
+        match open_machine(&data_dir, &options.founding, options.rules.as_ref(), &tail) {
+            Ok((machine, checkpoints)) => {
+                let (log_id, membership) = (machine.position, machine.membership.clone());
+                (Opened::Sound(Box::new(machine)), checkpoints, log_id, membership)
+            }
+            Err(error) => open_closed(&data_dir, &options.founding, error)?,
+        };
     let data_dir = Arc::new(data_dir);
-    Ok(Recovered { data_dir, log_writer, log_files, tail, machine, checkpoints, log_id, membership })
+    Ok(Recovered { data_dir, log_writer, log_files, tail, opened, checkpoints, log_id, membership })
+}
+
+type ClosedParts = (Opened, Checkpoints, Option<RaftLogId>, RaftStoredMembership);
+
+/// What a node with damaged evidence files starts with; `error` itself if it is about anything that no peer has.
+fn open_closed(
+    data_dir: &DataDir,
+    founding: &Founding,
+    error: StartError,
+) -> Result<ClosedParts, StartError> {
+    // Replay that leads to another root names `CURRENT`: a damaged hash of the tree does that, and a check tells.
+    let StartError::Storage(storage @ StorageError::Corrupt { .. }) = &error else { return Err(error) };
+    let found = Finding::of_failure(&data_dir.ledger_dir(), storage)
+        .filter(|found| found.is_of_common_file() || found.file == "CURRENT");
+    let Some(found) = found else { return Err(error) };
+    let closed =
+        muniment_store::ledger::open_closed(data_dir.disk(), &data_dir.ledger_dir(), data_dir.identity())?;
+    let (log_id, membership) = decode_raft_state(&closed.point.membership)?;
+    let opened = Closed { ledger: Ledger::found(founding), files: closed.view, found };
+    Ok((Opened::Damaged(Box::new(opened)), closed.checkpoints, log_id, membership))
 }
 
 /// Opens the evidence files and brings the state to their sync point.

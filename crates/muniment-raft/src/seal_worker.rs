@@ -28,8 +28,8 @@ pub(crate) enum SealTask {
     Lines(SignedBody, Option<oneshot::Sender<SignedBody>>),
     /// What is not cosigned yet is sent again.
     Tick,
-    /// The evidence files are others now.
-    Reopened(Checkpoints),
+    /// The evidence files are others now; told when nothing goes to the old ones any more.
+    Reopened(Checkpoints, oneshot::Sender<()>),
 }
 
 /// Forms, signs and collects, on a worker of its own: signing waits for the log, never apply for signing.
@@ -51,6 +51,8 @@ pub(crate) struct SealWorker<R: Environment> {
     pub(crate) lifecycle: Lifecycle,
     /// The largest size ever signed, with its time and body: from the log at start, kept up to date.
     pub(crate) last_intent: Option<Intent>,
+    /// The newest mark that could not be signed when it came.
+    pub(crate) postponed: Option<SealMark>,
     /// The last intent is from before this start and not yet held against the tree.
     pub(crate) intent_unproven: bool,
 }
@@ -66,22 +68,36 @@ impl<R: Environment> SealWorker<R> {
                     // A node that is behind skips to the newest mark.
                     SealTask::Mark(mark) => newest_mark = Some(mark),
                     SealTask::Lines(signed, answer) => self.take_and_answer(&signed, answer),
-                    SealTask::Tick => self.send_again(),
-                    SealTask::Reopened(checkpoints) => self.checkpoints = checkpoints,
+                    SealTask::Tick => {
+                        newest_mark = newest_mark.or(self.postponed.take());
+                        self.send_again();
+                    }
+                    SealTask::Reopened(checkpoints, done) => {
+                        self.checkpoints = checkpoints;
+                        // An apply worker that is gone belongs to a node that is over.
+                        done.send(()).ok();
+                    }
                 }
                 next = self.tasks.try_recv().ok();
             }
-            if let Some(mark) = newest_mark
-                && let Err(error) = self.seal(mark).await
-            {
-                self.lifecycle.fail(format!("seal size {}: {error}", mark.size));
+            if let Some(mark) = newest_mark {
+                match self.seal(mark).await {
+                    Ok(()) => {}
+                    // The view has noted it; the mark is looked at again when the files are repaired.
+                    Err(StorageError::Corrupt { .. }) => self.postponed = Some(mark),
+                    Err(error) => self.lifecycle.fail(format!("seal size {}: {error}", mark.size)),
+                }
             }
-            self.look_at_waiting();
+            if !self.is_damaged() {
+                self.look_at_waiting();
+            }
         }
     }
 
     async fn seal(&mut self, mark: SealMark) -> Result<(), StorageError> {
-        if !self.lifecycle.may_sign() {
+        if !self.lifecycle.may_sign() || self.is_damaged() {
+            // A newer mark takes its place.
+            self.postponed = Some(mark);
             return Ok(());
         }
         let started = self.clock.elapsed();
@@ -125,7 +141,10 @@ impl<R: Environment> SealWorker<R> {
                 digest
             } else {
                 let files = self.published.view().files.clone();
-                self.digest(&self.notary.body(&self.context, last.size, &files)?)
+                let body = self.notary.body(&self.context, last.size, &files);
+                // A tree that can't be read has proven nothing.
+                self.intent_unproven = body.is_err();
+                self.digest(&body?)
             };
             if now != last.body_digest {
                 self.lifecycle.halt(format!(
@@ -142,12 +161,18 @@ impl<R: Environment> SealWorker<R> {
         Ok(size > last.size || self.cosigned.signed_size() < size)
     }
 
+    /// Whether anything of the evidence files is damaged, known to the node or only to its readers.
+    fn is_damaged(&self) -> bool {
+        self.lifecycle.is_damaged() || self.published.view().files.is_damaged()
+    }
+
     fn digest(&self, body: &CheckpointBody) -> Hash {
         self.context.suite.hash(&[body.to_text().as_bytes()])
     }
 
     fn take_and_answer(&mut self, signed: &SignedBody, answer: Option<oneshot::Sender<SignedBody>>) {
-        if !signed.body.is_empty() {
+        // Nothing is formed from damaged files, nor written beside them: peers send it again.
+        if !signed.body.is_empty() && !self.is_damaged() {
             self.take(signed);
         }
         if let Some(answer) = answer {
@@ -210,6 +235,8 @@ impl<R: Environment> SealWorker<R> {
                         self.take(&said_before);
                     }
                 }
+                // Peers send what they have signed again when the files are repaired.
+                Err(StorageError::Corrupt { .. }) => return,
                 Err(error) => {
                     self.lifecycle.fail(format!("form checkpoint {size}: {error}"));
                     return;

@@ -22,6 +22,7 @@ use crate::notary::root_at;
 use crate::peer_messages::{self as peer, Kind};
 use crate::raft_messages as raft;
 use crate::seal_worker::SealTask;
+use crate::submission::Refusal;
 use crate::transport::PeerService;
 use crate::type_config::TypeConfig;
 
@@ -52,6 +53,7 @@ impl<R: Environment> Service<R> {
                 core.gauges.want_point();
                 Ok(Some(Bytes::new()))
             }
+            Ok(Kind::Clock) => Ok(Some(Bytes::copy_from_slice(&core.environment.now().0.to_be_bytes()))),
             Ok(Kind::ReadIndex) => {
                 let index = core.read_log_index_as_leader().await.flatten();
                 Ok(index.map(|index| Bytes::copy_from_slice(&index.0.to_be_bytes())))
@@ -78,7 +80,7 @@ impl<R: Environment> Service<R> {
             Kind::Append => {
                 let request: Append<R> = raft::read_append(reader, message)?;
                 reader.end()?;
-                if core.refuses_leader(from) {
+                if !core.takes(from, &request) {
                     return Ok(None);
                 }
                 let response = core.raft.append_entries(request).await;
@@ -113,6 +115,8 @@ impl<R: Environment> Service<R> {
         let part = peer::read_submit(reader, message)?;
         let result = match core.admit(part.bytes.len()) {
             Ok(_waiting) => core.router.propose(from, part).await,
+            // It is handing over: the sender's next try finds who leads then.
+            Err(Refusal::ClockUnsynced { .. }) => Err(Refusal::NotLeader { leader: None }.into()),
             Err(refusal) => Err(refusal.into()),
         };
         Ok(Some(peer::encode_submit_answer(&result)))
@@ -195,10 +199,10 @@ impl<R: Environment> PeerService for Service<R> {
         let decoded = requests.scan((), move |(), message| {
             let mut reader = Reader::new(&message);
             let append = Kind::read(&mut reader).is_ok_and(|kind| kind == Kind::Append);
-            let open = append && gate.votes() && !gate.refuses_leader(from);
             let request: Option<Append<R>> =
-                open.then(|| raft::read_append(&mut reader, &message).ok()).flatten();
-            std::future::ready(request)
+                append.then(|| raft::read_append(&mut reader, &message).ok()).flatten();
+            // What is not taken ends the stream: the leader opens another, and sends it again.
+            std::future::ready(request.filter(|request| gate.takes(from, request)))
         });
         let answers = core.raft.stream_append(decoded);
         let gauges = core.gauges.clone();

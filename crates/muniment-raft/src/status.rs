@@ -1,6 +1,7 @@
 //! What a node says about itself.
 
 use muniment_core::{LogIndex, NodeId, RaftTerm, TreeSize};
+use muniment_store::fsck::Finding;
 
 use crate::lifecycle::NodeState;
 
@@ -54,6 +55,15 @@ pub struct Status {
     pub derived_size: TreeSize,
     /// The size at which this node's files may be taken over by others; `None` before its first derived point.
     pub offered_size: Option<TreeSize>,
+    /// What of its evidence files is damaged and not yet repaired: not read, not handed to peers.
+    pub damaged: Vec<Finding>,
+    /// Whether it signs what it computes. It does not before its newest files are checked, while anything is damaged, or
+    /// after its tree was found to differ from others'.
+    pub signs: bool,
+    /// How far its clock is ahead of the median of a quorum's, in milliseconds; `None` while too few answer.
+    pub clock_ahead_ms: Option<i64>,
+    /// Whether that is too far for a leader: it then neither campaigns nor leads.
+    pub clock_unsynced: bool,
     /// What an operator must look at, oldest first.
     pub alarms: Vec<String>,
 }

@@ -108,6 +108,14 @@ pub enum Refusal {
         /// Bytes of the reserve.
         reserve: u64,
     },
+    /// The leader's clock is off; it hands leadership over.
+    #[error(
+        "clock unsynced: this node's clock is {ahead_ms} ms ahead of the members' median; ask another member"
+    )]
+    ClockUnsynced {
+        /// How far ahead, in milliseconds; negative if behind.
+        ahead_ms: i64,
+    },
     /// No leader accepted it in time.
     #[error("no leader accepted it within {} ms; a majority of voters must be reachable", .waited.as_millis())]
     NoQuorum {
@@ -146,6 +154,7 @@ impl Refusal {
             Self::Empty => Reason::InvalidRecord,
             Self::Overloaded { .. } => Reason::Overloaded,
             Self::StorageFull { .. } => Reason::StorageFull,
+            Self::ClockUnsynced { .. } => Reason::ClockUnsynced,
             Self::NoQuorum { .. } => Reason::NoQuorum,
             Self::NotLeader { .. } => Reason::NotLeader,
             Self::NotRunning(_) => Reason::Halted,

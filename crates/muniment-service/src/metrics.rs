@@ -54,6 +54,8 @@ pub(crate) struct Metrics {
     leads: Gauge,
     lag_entries: Gauge,
     alarms: Gauge,
+    damaged_places: Gauge,
+    signs: Gauge,
     lookup_size: Gauge,
 }
 
@@ -81,6 +83,8 @@ impl Metrics {
             leads: Gauge::default(),
             lag_entries: Gauge::default(),
             alarms: Gauge::default(),
+            damaged_places: Gauge::default(),
+            signs: Gauge::default(),
             lookup_size: Gauge::default(),
         };
         metrics.register();
@@ -115,6 +119,12 @@ impl Metrics {
             ("muniment_leads", "1 while this node leads", &self.leads),
             ("muniment_lag_entries", "Entries committed but not yet applied here", &self.lag_entries),
             ("muniment_alarms", "Alarms that an operator must look at, at most 64", &self.alarms),
+            (
+                "muniment_damaged_places",
+                "Places of evidence files that wait for a repair",
+                &self.damaged_places,
+            ),
+            ("muniment_signs", "1 while this node signs what it computes", &self.signs),
             ("muniment_lookup_size", "Leaves that the look-ups know", &self.lookup_size),
         ];
         for (name, help, gauge) in gauges {
@@ -153,6 +163,8 @@ impl Metrics {
         set(&self.leads, u64::from(status.role == muniment_raft::Role::Leader));
         set(&self.lag_entries, lag_entries(status));
         set(&self.alarms, status.alarms.len() as u64);
+        set(&self.damaged_places, status.damaged.len() as u64);
+        set(&self.signs, u64::from(status.signs));
         set(&self.lookup_size, lookup_size);
         let mut text = String::new();
         encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner))?;

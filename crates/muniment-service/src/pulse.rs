@@ -97,7 +97,7 @@ pub(crate) async fn follow(
                 // Full = it was rung already.
                 doorbell.try_send(()).ok();
             }
-            Err(ReadError::NotReadable(_)) => {
+            Err(ReadError::NotReadable(_) | ReadError::Damaged(_)) => {
                 if matches!(node.status().state, NodeState::Failed(_) | NodeState::Stopped)
                     || stopped_within(&mut stop, PERIOD).await
                 {

@@ -3,7 +3,7 @@
 use crate::metrics::lag_entries;
 use crate::options::ServiceLimits;
 use crate::pulse::Beat;
-use muniment_raft::NodeState;
+use muniment_raft::{NodeState, Status};
 
 /// One thing that must hold.
 pub(crate) struct Check {
@@ -42,8 +42,23 @@ pub(crate) fn readiness(beat: &Beat, limits: &ServiceLimits, draining: bool) -> 
             name: "lag",
             fault: (lag > limits.ready_lag_entries).then(|| format!("{lag} entries are not applied")),
         },
+        Check { name: "evidence", fault: damage(status) },
+        Check {
+            name: "clock",
+            fault: status.clock_unsynced.then(|| {
+                let ahead = status.clock_ahead_ms.unwrap_or_default();
+                format!("its clock is {ahead} ms ahead of the members' median")
+            }),
+        },
         Check { name: "draining", fault: draining.then(|| "this node is about to stop".to_owned()) },
     ]
+}
+
+/// What is damaged: calls fare better elsewhere until it is repaired.
+fn damage(status: &Status) -> Option<String> {
+    let first = status.damaged.first()?;
+    let more = status.damaged.len() - 1;
+    Some(format!("{first}; {more} more places; being repaired from a peer, nothing is signed"))
 }
 
 /// Whether all of it holds.

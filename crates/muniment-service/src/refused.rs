@@ -112,6 +112,7 @@ impl From<Refusal> for Refused {
             Refusal::NotLeader { leader: Some(leader) } => report.with(metadata::LEADER_NODE_ID, leader),
             Refusal::NotLeader { leader: None }
             | Refusal::StorageFull { .. }
+            | Refusal::ClockUnsynced { .. }
             | Refusal::NoQuorum { .. }
             | Refusal::NotRunning(_) => report,
         }
@@ -132,6 +133,7 @@ impl From<ReadError> for Refused {
     fn from(error: ReadError) -> Self {
         let reason = match error {
             ReadError::NotReadable(_) => Reason::Halted,
+            ReadError::Damaged(_) => Reason::Damaged,
             ReadError::NoQuorum(_) => Reason::NoQuorum,
             ReadError::TimedOut { .. } => Reason::MemberNotCaughtUp,
         };
@@ -194,6 +196,7 @@ mod tests {
             Refusal::Empty,
             Refusal::Overloaded { what: "apply", retry_after: Duration::from_millis(70) },
             Refusal::StorageFull { available: 1, reserve: 2 },
+            Refusal::ClockUnsynced { ahead_ms: 6_000 },
             Refusal::NoQuorum { waited: Duration::from_secs(1) },
             Refusal::NotLeader { leader: None },
             Refusal::NotLeader { leader: Some(muniment_core::NodeId(2)) },

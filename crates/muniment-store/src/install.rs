@@ -96,11 +96,7 @@ impl Incoming {
     /// # Errors
     /// What the disk answers.
     pub fn file(&self, expected: ManifestFile) -> Result<IncomingFile, StorageError> {
-        let path = self.dir.join(&expected.name);
-        let parent = path.parent().unwrap_or(&self.dir);
-        self.disk.create_dir_all(parent).at("create", parent)?;
-        let handle = self.disk.create(&path).at("create", &path)?;
-        Ok(IncomingFile { handle, path, expected, offset: 0, hasher: blake3::Hasher::new() })
+        IncomingFile::begin(&*self.disk, &self.dir, expected)
     }
 
     /// Checks every byte of what was taken in as `fsck` does.
@@ -126,6 +122,15 @@ impl Incoming {
 }
 
 impl IncomingFile {
+    /// Begins a file below `dir`.
+    pub(crate) fn begin(disk: &dyn Disk, dir: &Path, expected: ManifestFile) -> Result<Self, StorageError> {
+        let path = dir.join(&expected.name);
+        let parent = path.parent().unwrap_or(dir);
+        disk.create_dir_all(parent).at("create", parent)?;
+        let handle = disk.create(&path).at("create", &path)?;
+        Ok(Self { handle, path, expected, offset: 0, hasher: blake3::Hasher::new() })
+    }
+
     /// Takes the next bytes of the file.
     ///
     /// # Errors
@@ -226,7 +231,7 @@ fn keep_checkpoints(disk: &dyn Disk, ledger: &Path, incoming: &Path) -> Result<(
 }
 
 /// Makes every name below a directory durable.
-fn sync_dirs(disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+pub(crate) fn sync_dirs(disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
     for entry in disk.list(dir).at("list", dir)?.into_iter().filter(|entry| entry.is_dir) {
         sync_dirs(disk, &dir.join(entry.name))?;
     }
@@ -265,7 +270,7 @@ pub(crate) fn recover(disk: &dyn Disk, data_dir: &Path) -> Result<(), StorageErr
     remove_dir(disk, &outgoing)
 }
 
-fn is_dir(disk: &dyn Disk, path: &Path) -> Result<bool, StorageError> {
+pub(crate) fn is_dir(disk: &dyn Disk, path: &Path) -> Result<bool, StorageError> {
     match disk.list(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
@@ -273,7 +278,7 @@ fn is_dir(disk: &dyn Disk, path: &Path) -> Result<bool, StorageError> {
     }
 }
 
-fn remove_dir(disk: &dyn Disk, path: &Path) -> Result<(), StorageError> {
+pub(crate) fn remove_dir(disk: &dyn Disk, path: &Path) -> Result<(), StorageError> {
     match disk.remove_dir_all(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other.at("remove", path),

@@ -1,7 +1,7 @@
 //! Muniment's bytes on disk.
 //!
 //! Owns: the disk trait and the production disk, segment files, the Raft log, the evidence files, sync points, world
-//! dumps, the node's identity, the check of all of these (`fsck`), and the copy of them to another node.
+//! dumps, the node's identity, the check of all of these (`fsck`), and the copy of them to another node, and their repair.
 //!
 //! Promises: what a sync answered for survives any crash; damage is an error with file and offset, never cut, never
 //! served; the first failed write or flush is for ever; evidence files of equal ledgers are equal byte by byte.
@@ -19,7 +19,9 @@ pub mod identity;
 pub mod install;
 pub mod ledger;
 pub mod manifest;
+mod overlay;
 pub mod raft_log;
+pub mod repair;
 mod replace;
 mod segment;
 

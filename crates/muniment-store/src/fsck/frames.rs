@@ -63,6 +63,17 @@ impl<'a> Frames<'a> {
         }
     }
 
+    /// Of one segment alone, the last of `lengths`: its own header says which frame it begins with.
+    pub(super) fn of_segment(
+        disk: &'a dyn Disk,
+        dir: &'a Path,
+        sequence: Sequence,
+        lengths: Vec<u64>,
+        segment: u32,
+    ) -> Self {
+        Self { segment, lost: true, ..Self::new(disk, dir, sequence, lengths) }
+    }
+
     /// Name of the segment of a place.
     pub(super) fn name(&self, segment: u32) -> String {
         self.sequence.file(segment).relative()

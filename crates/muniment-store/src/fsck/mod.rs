@@ -9,9 +9,11 @@ mod frames;
 mod leaves;
 mod report;
 mod rows;
+mod single;
 mod tree;
 
 pub use report::{Counts, Finding, Report};
+pub use single::{check_file, newest_files, synced_files};
 
 use std::io;
 use std::path::Path;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use muniment_core::digest::terms_digest;
 use muniment_core::leaf::{Content, LeafProof};
 use muniment_core::terms::{Term, term_keys, terms_of};
-use muniment_core::{Blind, Kind, LeafIndex, Stub, record};
+use muniment_core::{Blind, Kind, LeafIndex, Stub, TreeSize, record};
 
 use crate::data_dir::OpenError;
 use crate::disk::Disk;
@@ -204,6 +206,26 @@ pub(crate) fn check_current(
         report.counts.checkpoints += 1;
     }
     check_world(disk, dir, identity, current, report)
+}
+
+/// Hands every synced checkpoint note with its size to `each`, in the order in which they were kept. Damaged ones are
+/// left out.
+pub(crate) fn notes_of(
+    disk: &dyn Disk,
+    dir: &Path,
+    current: &Current,
+    mut each: impl FnMut(TreeSize, Vec<u8>),
+) -> Result<(), StorageError> {
+    let mut report = Report::default();
+    let mut notes = Frames::new(disk, dir, Sequence::Checkpoints, lengths(current, Sequence::Checkpoints));
+    while let Some(item) = notes.next(&mut report)? {
+        if let Some((_, payload)) = item.content
+            && let Some((size, note)) = payload.split_first_chunk()
+        {
+            each(TreeSize(u64::from_be_bytes(*size)), note.to_vec());
+        }
+    }
+    Ok(())
 }
 
 /// Files must be as long as the sync point says, and as its size needs. Longer is not yet synced: no damage.

@@ -34,6 +34,17 @@ impl<'a, const N: usize> Rows<'a, N> {
         Self { disk, dir, file, count, next: 0, open: None, buffer: Vec::new(), buffer_at: 0 }
     }
 
+    /// Rows from `first` on, of `count` that there are.
+    pub(super) fn starting_at(
+        disk: &'a dyn Disk,
+        dir: &'a Path,
+        first: u64,
+        count: u64,
+        file: impl Fn(u32) -> LedgerFile + 'a,
+    ) -> Self {
+        Self { next: first, ..Self::new(disk, dir, count, file) }
+    }
+
     /// The next row; all zeros if its file ends before it, which the check of lengths has reported.
     pub(super) fn next(&mut self) -> Result<[u8; N], StorageError> {
         let row = self.next;

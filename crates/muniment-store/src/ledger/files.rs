@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::damage::Damage;
 use super::file::LedgerFile;
 use crate::disk::{Disk, FileHandle};
 use crate::error::{At, Health, StorageError};
@@ -17,6 +18,8 @@ pub(crate) struct Files {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) health: Health,
+    /// What is not read until it is repaired.
+    pub(crate) damage: Damage,
     handles: Mutex<HashMap<LedgerFile, FileHandle>>,
     dirty: Mutex<Dirty>,
     /// Held while dirty files are being synced: who comes second must not believe them clean yet.
@@ -35,6 +38,7 @@ impl Files {
             disk,
             dir: dir.to_owned(),
             health: Health::default(),
+            damage: Damage::default(),
             handles: Mutex::default(),
             dirty: Mutex::default(),
             syncing: Mutex::default(),
@@ -78,6 +82,9 @@ impl Files {
     }
 
     pub(crate) fn read(&self, file: LedgerFile, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        if self.damage.is_known() {
+            self.damage.insist_on_sound(&self.dir, &file.relative(), offset, buffer.len() as u64)?;
+        }
         let handle = self.open(file)?;
         match handle.read_at(buffer, offset) {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {

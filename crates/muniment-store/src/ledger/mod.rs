@@ -6,8 +6,10 @@
 
 pub(crate) mod address;
 mod checkpoints;
+mod closed;
 pub(crate) mod current;
 pub(crate) mod cursor;
+mod damage;
 pub(crate) mod derived_point;
 mod extents;
 mod file;
@@ -20,6 +22,7 @@ mod world_dump;
 mod writer;
 
 pub use checkpoints::Checkpoints;
+pub use closed::{ClosedLedger, open_closed};
 pub use file::{LedgerFile, ROWS_PER_FILE};
 pub use kept::AdmissionOfLeaf;
 pub use open::{OpenLedger, open};

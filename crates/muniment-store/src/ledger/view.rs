@@ -126,6 +126,10 @@ impl View {
     /// [`StorageError::Refused`] beyond [`View::size`]; [`StorageError::Corrupt`] if stub and leaf hash differ; else
     /// what the disk answers.
     pub fn stub(&self, leaf: LeafIndex) -> Result<[u8; Stub::LENGTH], StorageError> {
+        self.shared.files.noting(self.checked_stub(leaf))
+    }
+
+    fn checked_stub(&self, leaf: LeafIndex) -> Result<[u8; Stub::LENGTH], StorageError> {
         let stub = self.row(leaf, LedgerFile::Stubs)?;
         let hash = self.node(0, leaf.0)?;
         if self.suite.leaf(Tree::Ledger, &stub) != hash {
@@ -141,6 +145,10 @@ impl View {
     /// # Errors
     /// As [`View::stub`].
     pub fn record(&self, leaf: LeafIndex) -> Result<(Blind, Vec<u8>), StorageError> {
+        self.shared.files.noting(self.checked_record(leaf))
+    }
+
+    fn checked_record(&self, leaf: LeafIndex) -> Result<(Blind, Vec<u8>), StorageError> {
         let address = self.address(leaf)?;
         let file = LedgerFile::Records(address.class, address.record.segment);
         let offset = u64::from(address.record.offset);
@@ -166,6 +174,10 @@ impl View {
     /// # Errors
     /// As [`View::stub`].
     pub fn admission(&self, leaf: LeafIndex) -> Result<Option<AdmissionOfLeaf>, StorageError> {
+        self.shared.files.noting(self.checked_admission(leaf))
+    }
+
+    fn checked_admission(&self, leaf: LeafIndex) -> Result<Option<AdmissionOfLeaf>, StorageError> {
         let address = self.address(leaf)?;
         let Some((segment, offset)) = address.admission else {
             return Ok(None);
@@ -204,6 +216,10 @@ impl View {
     /// # Errors
     /// [`StorageError::Refused`] if that subtree is not complete at [`View::size`]; else what the disk answers.
     pub fn node(&self, level: u8, index: u64) -> Result<Hash, StorageError> {
+        self.shared.files.noting(self.checked_node(level, index))
+    }
+
+    fn checked_node(&self, level: u8, index: u64) -> Result<Hash, StorageError> {
         let size = self.size().0;
         if index >= size.checked_shr(u32::from(level)).unwrap_or(0) {
             let what = format!("no complete subtree {index} at level {level} of a tree of {size}");

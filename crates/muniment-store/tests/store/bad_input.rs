@@ -178,20 +178,18 @@ fn a_full_disk_is_foreseen_with_a_reserve_and_typed_when_it_comes() {
 
 #[test]
 fn a_damaged_record_is_never_served() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut opened = crate::support::open(dir.path(), Suite::Blake3);
-    append(&mut opened.writer, &batch(Suite::Blake3, 1, 3)).unwrap();
     for (name, at) in [("records/10y/00000000", 80), ("stubs/0000", 3), ("addresses/0000", 9)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut opened = crate::support::open(dir.path(), Suite::Blake3);
+        append(&mut opened.writer, &batch(Suite::Blake3, 1, 3)).unwrap();
+        let leaf = muniment_core::LeafIndex(0);
+        let served = || opened.view.record(leaf).and_then(|_| opened.view.stub(leaf));
+        served().unwrap();
         let path = dir.path().join(name);
-        let good = fs::read(&path).unwrap();
-        let mut damaged = good.clone();
+        let mut damaged = fs::read(&path).unwrap();
         damaged[at] ^= 4;
         fs::write(&path, damaged).unwrap();
-        let leaf = muniment_core::LeafIndex(0);
-        let served = opened.view.record(leaf).and_then(|_| opened.view.stub(leaf));
-        let error = served.unwrap_err();
+        let error = served().unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
-        fs::write(&path, good).unwrap();
     }
-    opened.view.record(muniment_core::LeafIndex(0)).unwrap();
 }

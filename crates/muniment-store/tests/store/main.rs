@@ -13,4 +13,6 @@ mod ledger;
 #[cfg(test)]
 mod raft_log;
 #[cfg(test)]
+mod repair;
+#[cfg(test)]
 mod support;
