@@ -116,7 +116,9 @@ impl Cluster {
             };
             let pause = match &error {
                 SubmitError::NotWritten(Refusal::Overloaded { retry_after, .. }) => *retry_after,
-                SubmitError::NotWritten(Refusal::NoQuorum { .. } | Refusal::NotLeader { .. })
+                SubmitError::NotWritten(
+                    Refusal::NoQuorum { .. } | Refusal::NotLeader { .. } | Refusal::ClockUnsynced { .. },
+                )
                 | SubmitError::OutcomeUnknown(_) => RETRY_AFTER,
                 SubmitError::NotWritten(
                     Refusal::Rejected(_)
