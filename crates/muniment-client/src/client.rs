@@ -1,5 +1,6 @@
 //! The client: cheap to clone, one set of connections and one pin for all clones.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -39,6 +40,7 @@ struct Inner {
     /// One checkpoint is compared with the pin at a time.
     turn: Mutex<()>,
     bureau: Option<BureauNumber>,
+    state_dir: Option<PathBuf>,
     clock_offset_ms: AtomicI64,
 }
 
@@ -78,6 +80,7 @@ impl Client {
                 pins,
                 turn: Mutex::new(()),
                 bureau: options.bureau,
+                state_dir: options.state_dir.clone(),
                 clock_offset_ms: AtomicI64::new(0),
             }),
         })
@@ -93,6 +96,12 @@ impl Client {
     #[must_use]
     pub fn bureau(&self) -> Option<BureauNumber> {
         self.inner.bureau
+    }
+
+    /// Where this client keeps what must outlive it.
+    #[must_use]
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.inner.state_dir.as_deref()
     }
 
     /// The last verified checkpoint of the ledger, from the state directory or this process.
