@@ -1,5 +1,6 @@
 //! The client: cheap to clone, one set of connections and one pin for all clones.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -26,6 +27,15 @@ use crate::verifier::{Verifier, forked, rolled_back};
 /// How far a clock may be off before request ids follow the ledger's time instead: well below the window of two minutes.
 const CLOCK_TOLERANCE_MS: u64 = 30_000;
 
+/// What a checkpoint came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A receipt: an older one is as good, and those that were met before are not asked about again.
+    Receipt,
+    /// The question for the newest: an older one may be all that is left after a rollback.
+    Newest,
+}
+
 /// A client of one ledger.
 #[derive(Clone)]
 pub struct Client {
@@ -39,6 +49,7 @@ struct Inner {
     /// One checkpoint is compared with the pin at a time.
     turn: Mutex<()>,
     bureau: Option<BureauNumber>,
+    state_dir: Option<PathBuf>,
     clock_offset_ms: AtomicI64,
 }
 
@@ -78,6 +89,7 @@ impl Client {
                 pins,
                 turn: Mutex::new(()),
                 bureau: options.bureau,
+                state_dir: options.state_dir.clone(),
                 clock_offset_ms: AtomicI64::new(0),
             }),
         })
@@ -93,6 +105,12 @@ impl Client {
     #[must_use]
     pub fn bureau(&self) -> Option<BureauNumber> {
         self.inner.bureau
+    }
+
+    /// Where this client keeps what must outlive it.
+    #[must_use]
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.inner.state_dir.as_deref()
     }
 
     /// The last verified checkpoint of the ledger, from the state directory or this process.
@@ -150,21 +168,42 @@ impl Client {
         call: &'static str,
         endpoint: &str,
         offered: Checkpoint,
+        asked: Asked,
     ) -> Result<Checkpoint, Error> {
-        let fault = |fault| Error::evidence(call, endpoint, fault);
-        self.verifier().checkpoint(&offered).map_err(fault)?;
         let pins = &self.inner.pins;
-        if let Some(newest) = pins.newest()
-            && newest.body == offered.body
-        {
+        let known = || {
+            let newest = pins.newest()?;
+            let is_known =
+                newest.body == offered.body || (asked == Asked::Receipt && pins.has_met(&offered.body));
+            is_known.then_some(newest)
+        };
+        if let Some(newest) = known() {
             return Ok(newest);
         }
         let _turn = self.inner.turn.lock().await;
+        if let Some(newest) = known() {
+            return Ok(newest);
+        }
+        let newest = self.take_in(call, endpoint, &offered).await?;
+        pins.meet(&offered.body);
+        Ok(newest)
+    }
+
+    /// [`Self::take`] of a checkpoint that was not met before, one at a time.
+    async fn take_in(
+        &self,
+        call: &'static str,
+        endpoint: &str,
+        offered: &Checkpoint,
+    ) -> Result<Checkpoint, Error> {
+        let fault = |fault| Error::evidence(call, endpoint, fault);
+        self.verifier().checkpoint(offered).map_err(fault)?;
+        let pins = &self.inner.pins;
         loop {
             let pinned = self.pinned()?;
             let Some(pinned) = pinned else {
-                if pins.replace(None, &offered)? {
-                    return Ok(offered);
+                if pins.replace(None, offered)? {
+                    return Ok(offered.clone());
                 }
                 continue;
             };
@@ -182,8 +221,8 @@ impl Client {
                 return Ok(pinned);
             }
             self.prove(old, old, new).await?;
-            if pins.replace(Some(&pinned), &offered)? {
-                return Ok(offered);
+            if pins.replace(Some(&pinned), offered)? {
+                return Ok(offered.clone());
             }
         }
     }

@@ -7,7 +7,7 @@ use muniment_proto::admin::v1::cluster_service_client::ClusterServiceClient;
 use muniment_proto::v1;
 
 use crate::call::Fault;
-use crate::client::{Client, ledger, refuted};
+use crate::client::{Asked, Client, ledger, refuted};
 use crate::error::Error;
 use crate::member::Member;
 
@@ -62,7 +62,7 @@ impl Client {
         self.header(CALL, &member.address, answer.header)?;
         let offered = Checkpoint::parse(&answer.checkpoint);
         let offered = offered.map_err(|error| refuted(CALL, &member.address, error.into()))?;
-        self.take(CALL, &member.address, offered.clone()).await?;
+        self.take(CALL, &member.address, offered.clone(), Asked::Newest).await?;
         Ok(offered)
     }
 

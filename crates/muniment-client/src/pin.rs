@@ -1,13 +1,17 @@
 //! The last verified checkpoint of a ledger, kept where the next process finds it.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use muniment_core::LedgerId;
-use muniment_core::checkpoint::{Checkpoint, CheckpointError};
+use muniment_core::checkpoint::{Checkpoint, CheckpointBody, CheckpointError};
 use thiserror::Error;
+
+/// Checkpoints that are remembered.
+const MET_MAX: usize = 64;
 
 /// Why the pinned checkpoint can't be used. It is never replaced by another one unseen.
 #[derive(Debug, Error)]
@@ -40,12 +44,15 @@ pub(crate) struct Pins {
     file: Option<PathBuf>,
     /// The newest that this process has verified. Held to look and to replace, never while waiting.
     newest: Mutex<Option<Checkpoint>>,
+    /// What was cosigned and consistent with the pin when it was met, newest last: submissions that were sealed together
+    /// bring the same checkpoint.
+    met: Mutex<VecDeque<CheckpointBody>>,
 }
 
 impl Pins {
     pub(crate) fn new(state_dir: Option<&Path>, ledger: &LedgerId) -> Self {
         let file = state_dir.map(|dir| dir.join(format!("{ledger}.checkpoint")));
-        Self { file, newest: Mutex::new(None) }
+        Self { file, newest: Mutex::new(None), met: Mutex::default() }
     }
 
     /// What this process verified last.
@@ -89,6 +96,20 @@ impl Pins {
         }
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(new.clone());
         Ok(true)
+    }
+
+    /// Whether this very checkpoint was verified and proven before.
+    pub(crate) fn has_met(&self, body: &CheckpointBody) -> bool {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner).contains(body)
+    }
+
+    /// Remembers that it was.
+    pub(crate) fn meet(&self, body: &CheckpointBody) {
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        if met.len() == MET_MAX {
+            met.pop_front();
+        }
+        met.push_back(body.clone());
     }
 
     /// Notes what was verified without a change of the pin.

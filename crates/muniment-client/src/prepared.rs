@@ -54,13 +54,14 @@ impl Client {
         Ok(Batch { request_id: self.request_id()?, records, digests })
     }
 
-    /// As [`Self::prepare`], for bytes that are encoded already, by the mapping engine say.
+    /// As [`Self::prepare`], for bytes that are encoded already, by the mapping engine say, and a blind that its caller will
+    /// have again: a record of a stream is the same record only with the same blind. It must be as hard to guess as a random
+    /// one.
     ///
     /// # Errors
     /// [`Error::Record`] if they are no canonical record of this ledger, [`Error::Random`].
-    pub fn prepare_bytes(&self, bytes: Bytes) -> Result<Prepared, Error> {
+    pub fn prepare_bytes(&self, bytes: Bytes, blind: Blind) -> Result<Prepared, Error> {
         record::decode(&bytes, Some(&self.trust().ledger_id))?;
-        let blind = self.blind()?;
         let digest = record_digest(self.trust().suite, &blind, &bytes);
         Ok(Prepared { request_id: self.request_id()?, record: NewRecord { blind, bytes }, digest })
     }

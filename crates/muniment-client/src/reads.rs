@@ -14,7 +14,7 @@ use muniment_proto::v1;
 use muniment_proto::v1::get_record_request::Name;
 
 use crate::call::{Answered, Purpose};
-use crate::client::{Client, broken, refuted};
+use crate::client::{Asked, Client, broken, refuted};
 use crate::error::Error;
 use crate::evidence::EvidenceError;
 use crate::record::LedgerRecord;
@@ -122,7 +122,7 @@ impl Client {
                 Failure { step: Step::Format, outcome: Outcome::Malformed, reason: error.to_string() };
             refuted(call, endpoint, EvidenceError::Receipt { leaf, failure })
         })?;
-        self.take(call, endpoint, receipt.checkpoint).await?;
+        self.take(call, endpoint, receipt.checkpoint, Asked::Receipt).await?;
         Ok(VerifiedReceipt { text, proven })
     }
 
@@ -150,7 +150,7 @@ impl Client {
         self.header(CALL, &member.address, answer.header)?;
         let offered = Checkpoint::parse(&answer.checkpoint);
         let offered = offered.map_err(|error| refuted(CALL, &member.address, error.into()))?;
-        self.take(CALL, &member.address, offered).await
+        self.take(CALL, &member.address, offered, Asked::Newest).await
     }
 
     /// Counts over all leaves: one member's word.

@@ -195,13 +195,22 @@ impl Verifier<'_> {
             let reason = format!("leaf {index} is older than the trust file's first epoch");
             Failure::new(Step::Admission, Outcome::Undecidable, reason)
         })?;
-        let signer = in_force.by_admission_key(&admission.public_key);
-        let signer = signer.filter(|member| member.number == stub.submitter);
-        let signer = signer.ok_or_else(|| {
-            let (number, epoch) = (stub.submitter, in_force.epoch);
-            refuse(format!("the admission's key is not that of bureau {number} in epoch {epoch}"))
-        })?;
-        Ok(Some(signer.code.clone()))
+        let (number, epoch) = (stub.submitter, in_force.epoch);
+        match in_force.by_admission_key(&admission.public_key) {
+            Some(signer) if signer.number == number => Ok(Some(signer.code.clone())),
+            Some(_) => {
+                Err(refuse(format!("the admission's key is not that of bureau {number} in epoch {epoch}")))
+            }
+            // A service may sign with a key of its own that its bureau bound by a record (kind 24) before. No trust file
+            // names such keys, and neither does a receipt: true or not, it can't be told from these two.
+            None => {
+                let reason = format!(
+                    "the admission is signed by a key of no member in epoch {epoch}: whether bureau {number} had bound \
+                     it to a certificate of its own, the ledger can tell, the receipt can't"
+                );
+                Err(Failure::new(Step::Admission, Outcome::Undecidable, reason))
+            }
+        }
     }
 }
 

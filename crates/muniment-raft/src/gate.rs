@@ -81,7 +81,7 @@ impl<R: Environment> Core<R> {
         true
     }
 
-    /// Whether an entry that is not known to be committed is stamped further ahead than clocks differ. One that q members
+    /// Whether an entry that is not known to be committed is stamped further ahead than clocks differ. One that a majority
     /// took in is the ledger's time, whatever this node's clock says.
     fn is_from_the_future(&self, request: &AppendEntriesRequest<TypeConfig<R::Runtime>>) -> bool {
         let committed = request.leader_commit.map(|log_id| log_id.index);

@@ -86,7 +86,11 @@ impl Service {
 
     /// The header of an answer that reflects a tree of `size` leaves.
     pub(crate) fn header_at(&self, size: TreeSize) -> v1::ResponseHeader {
-        let status = self.pulse.beat().status;
+        let mut status = self.pulse.beat().status;
+        if status.leader.is_none() {
+            // A hint saves the caller a search, and the look may be older than the election.
+            status = Arc::new(self.node.status());
+        }
         let cosigned_size = self.node.cosigned().map_or(TreeSize(0), |checkpoint| checkpoint.body.size);
         Header {
             ledger_id: self.ledger_id,

@@ -7,13 +7,27 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::bench::BenchArguments;
 use crate::demo::Scenes;
 use crate::generate::GenerateArguments;
+use crate::verbs::access::AccessVerb;
+use crate::verbs::authorisation::AuthorisationVerb;
+use crate::verbs::checkpoint::CheckpointVerb;
+use crate::verbs::cluster::ClusterVerb;
+use crate::verbs::context::ContextVerb;
+use crate::verbs::flag::FlagVerb;
+use crate::verbs::licence::LicenceVerb;
+use crate::verbs::receipt::ReceiptVerb;
+use crate::verbs::record::RecordVerb;
+use crate::verbs::shell::{CompletionsArguments, ManArguments};
 
 /// Muniment: a tamper-evident ledger of data-sharing actions.
 ///
-/// Exit codes: 0 ok, 1 other, 2 usage or malformed, 3 verification failed: tampering, 5 not decidable.
+/// Exit codes: 0 ok, 1 other, 2 usage or malformed, 3 verification failed: tampering, 4 not found, 5 unavailable, time-out or
+/// not decidable, 6 not permitted, 7 conflict, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "muniment", version)]
 pub(crate) struct Cli {
+    /// Which ledger to call, and how.
+    #[command(flatten)]
+    pub(crate) connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -30,6 +44,51 @@ pub(crate) enum Command {
     Generate(GenerateArguments),
     /// Verify a receipt offline, against the keys of a trust file and nothing else.
     Verify(VerifyArguments),
+    /// Write and read records.
+    #[command(subcommand)]
+    Record(RecordVerb),
+    /// Ask the rules before an access.
+    #[command(subcommand)]
+    Access(AccessVerb),
+    /// Get evidence that needs no ledger to be verified.
+    #[command(subcommand)]
+    Receipt(ReceiptVerb),
+    /// Look at checkpoints, and hold the members against each other.
+    #[command(subcommand)]
+    Checkpoint(CheckpointVerb),
+    /// Look at who may use what.
+    #[command(subcommand)]
+    Authorisation(AuthorisationVerb),
+    /// Look at licences.
+    #[command(subcommand)]
+    Licence(LicenceVerb),
+    /// Look at what the rules found.
+    #[command(subcommand)]
+    Flag(FlagVerb),
+    /// Look at the members. Needs an administrator's certificate.
+    #[command(subcommand)]
+    Cluster(ClusterVerb),
+    /// Name ledgers and ways to call them.
+    #[command(subcommand)]
+    Context(ContextVerb),
+    /// Print completions for a shell.
+    Completions(CompletionsArguments),
+    /// Write man pages into a directory.
+    Man(ManArguments),
+}
+
+/// Which ledger to call, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// File of contexts. Default: muniment/contexts.toml in the user's configuration directory.
+    #[arg(long, global = true, value_name = "FILE", env = "MUNIMENT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Context to use instead of the current one.
+    #[arg(long, global = true, value_name = "NAME", env = "MUNIMENT_CONTEXT")]
+    pub(crate) context: Option<String>,
+    /// How long a call may take with all its retries, in seconds; of a stream, how long it may make no progress.
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) deadline: Option<u64>,
 }
 
 /// Arguments of `muniment demo`.
@@ -102,6 +161,17 @@ pub(crate) enum OutputFormat {
     Table,
     /// For programs.
     Json,
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowsFormat {
+    /// For people.
+    Table,
+    /// For programs: one JSON array, or one object a line where rows come without end.
+    Json,
+    /// For spreadsheets (RFC 4180).
+    Csv,
 }
 
 impl From<SuiteName> for muniment_core::Suite {

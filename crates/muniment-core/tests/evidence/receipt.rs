@@ -262,6 +262,20 @@ fn another_bureaus_node_can_not_sign_for_a_submitter() {
     }
 }
 
+/// A bureau may bind keys of its services by record; a receipt has nothing about them. This was judged tampering once, which
+/// accuses an honest service.
+#[test]
+fn a_key_of_no_member_is_neither_believed_nor_called_tampering() {
+    for suite in Suite::ALL {
+        let mut ledger = Ledger::found(suite);
+        let trust = ledger.trust();
+        ledger.bureaus[1].admission = muniment_core::keys::SigningKey::from_seed(&[0x77; 32]);
+        let record = crate::ledger::access(&ledger, 2, 1);
+        ledger.admit(2, vec![record]);
+        check_refused(&ledger.receipt(0, TreeSize(1)), &trust, Step::Admission, Outcome::Undecidable);
+    }
+}
+
 #[test]
 fn parts_of_an_admission_without_the_admission_are_refused() {
     for suite in Suite::ALL {

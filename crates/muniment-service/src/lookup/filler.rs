@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use muniment_core::tree::TreeAt;
-use muniment_core::{LeafIndex, Stub, Tree, TreeSize};
+use muniment_core::{Stub, Tree, TreeSize};
 use muniment_raft::{Handle, LedgerView, SystemEnvironment};
 
 use super::counts::Counts;
@@ -112,10 +112,11 @@ impl Filler {
         while size < until && size.0 - self.marked.0 < self.shared.block_leaves {
             let first = size.next_leaf();
             let leaves = rows_of(&view.files, first, &mut rows)?;
-            for leaf in first.0..first.0 + leaves {
-                counts.add(&stub(&view, LeafIndex(leaf))?);
-            }
             size = TreeSize(size.0 + leaves);
+            for stub in view.files.stubs(first..size.next_leaf())? {
+                let stub = Stub::decode(&stub).map_err(|error| Refused::internal(error.to_string()))?;
+                counts.add(&stub);
+            }
         }
         if self.rows.is_some() {
             self.shared.tail.extend(rows);
@@ -164,8 +165,4 @@ impl Filler {
         self.shared.set_state(State::Absent(why));
         self.rows = None;
     }
-}
-
-fn stub(view: &LedgerView, leaf: LeafIndex) -> Answer<Stub> {
-    Stub::decode(&view.files.stub(leaf)?).map_err(|error| Refused::internal(error.to_string()))
 }

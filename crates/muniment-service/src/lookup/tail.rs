@@ -36,10 +36,10 @@ pub(super) struct Tail(Mutex<NewRows>);
 
 impl Tail {
     /// Adds rows.
-    pub(super) fn extend(&self, mut new: NewRows) {
+    pub(super) fn extend(&self, new: NewRows) {
         let mut rows = lock(&self.0);
-        rows.digests.append(&mut new.digests);
-        rows.requests.append(&mut new.requests);
+        rows.digests.extend(new.digests);
+        rows.requests.extend(new.requests);
     }
 
     /// A copy of all rows, to make a block of.

@@ -16,6 +16,7 @@ mod file;
 pub(crate) mod files;
 mod kept;
 mod open;
+mod ranges;
 mod sync_point;
 mod view;
 mod world_dump;

@@ -17,7 +17,7 @@ use super::kept::AdmissionOfLeaf;
 use super::sync_point::SyncPoint;
 use super::world_dump::{DumpedWorld, check_dump};
 use crate::error::StorageError;
-use crate::frame::{FRAME_HEADER, FrameHeader, FrameKind, frame_crc};
+use crate::frame::{FRAME_HEADER, FrameHeader, FrameKind};
 
 /// What writer, views and jobs share.
 #[derive(Debug)]
@@ -133,9 +133,7 @@ impl View {
         let stub = self.row(leaf, LedgerFile::Stubs)?;
         let hash = self.node(0, leaf.0)?;
         if self.suite.leaf(Tree::Ledger, &stub) != hash {
-            let (number, offset) = row_place(leaf.0, Stub::LENGTH as u64);
-            let path = self.shared.files.path(LedgerFile::Stubs(number));
-            return Err(StorageError::corrupt(&path, offset, "the stub does not lead to its leaf hash"));
+            return Err(self.unlike_its_hash(leaf));
         }
         Ok(stub)
     }
@@ -150,22 +148,10 @@ impl View {
 
     fn checked_record(&self, leaf: LeafIndex) -> Result<(Blind, Vec<u8>), StorageError> {
         let address = self.address(leaf)?;
-        let file = LedgerFile::Records(address.class, address.record.segment);
-        let offset = u64::from(address.record.offset);
-        let damaged = || {
-            let path = self.shared.files.path(file);
-            StorageError::corrupt(&path, offset, "the record's frame fails its checksum")
-        };
-        let mut frame = vec![0; FRAME_HEADER + address.record.length as usize];
-        self.shared.files.read(file, offset, &mut frame)?;
-        let header = FrameHeader::read(frame[..FRAME_HEADER].try_into().map_err(|_| damaged())?);
-        let whole = header.length == address.record.length && header.kind == FrameKind::Record as u8;
-        if !whole || frame_crc(address.record.seed, &frame) != header.crc {
-            return Err(damaged());
-        }
-        let payload = frame.split_off(FRAME_HEADER);
-        let (blind, record) = payload.split_first_chunk().ok_or_else(damaged)?;
-        Ok((Blind(*blind), record.to_vec()))
+        let mut frame = vec![0; address.frame_length()];
+        self.shared.files.read(address.records_file(), u64::from(address.record.offset), &mut frame)?;
+        let (blind, record) = self.record_in(&address, &frame)?;
+        Ok((blind, record.to_vec()))
     }
 
     /// The admission that a leaf lies in, with the digests of all its records; `None` for a leaf that no admission
@@ -183,23 +169,23 @@ impl View {
             return Ok(None);
         };
         let kept = self.read_admission(segment, offset)?;
-        let mut digests: BTreeMap<u32, Hash> = match &kept {
-            KeptAdmission::Admission { absent, .. } => absent.iter().copied().collect(),
-            KeptAdmission::Derived(_) => BTreeMap::new(),
-        };
-        // One admission's leaves lie side by side, since it is an indivisible part of one entry.
-        let mut first = leaf.0;
-        while first > 0 && self.address(LeafIndex(first - 1))?.admission == address.admission {
-            first -= 1;
-        }
-        for index in first..self.size().0 {
-            let row = self.address(LeafIndex(index))?;
-            if row.admission != address.admission {
-                break;
+        let (mut digests, records) = match &kept {
+            KeptAdmission::Admission { admission, absent } => {
+                let counts = admission.submissions.iter().map(|submission| u64::from(submission.count));
+                (absent.iter().copied().collect(), counts.sum())
             }
-            let (blind, record) = self.record(LeafIndex(index))?;
-            digests.insert(u32::from(row.position), record_digest(self.suite, &blind, &record));
-        }
+            KeptAdmission::Derived(_) => (BTreeMap::new(), 1),
+        };
+        // One admission's leaves lie side by side, since it is an indivisible part of one entry; those that are absent
+        // make it shorter than its positions.
+        let position = u64::from(address.position);
+        let around =
+            leaf.0.saturating_sub(position)..leaf.0.saturating_add(records.saturating_sub(position).max(1));
+        let mut addresses = self.addresses(around.start..around.end.min(self.size().0))?;
+        addresses.retain(|row| row.admission == address.admission);
+        self.each_record(&addresses, |row, blind, record| {
+            digests.insert(u32::from(row.position), record_digest(self.suite, &blind, record));
+        })?;
         let record_digests: Vec<Hash> = digests.into_values().collect();
         if let KeptAdmission::Admission { admission, .. } = &kept
             && Admission::root_over(self.suite, record_digests.iter().copied()) != admission.root
@@ -233,11 +219,7 @@ impl View {
 
     fn address(&self, leaf: LeafIndex) -> Result<Address, StorageError> {
         let row = self.row::<ADDRESS_LENGTH>(leaf, LedgerFile::Addresses)?;
-        Address::decode(leaf, &row).ok_or_else(|| {
-            let (number, offset) = row_place(leaf.0, ADDRESS_LENGTH as u64);
-            let path = self.shared.files.path(LedgerFile::Addresses(number));
-            StorageError::corrupt(&path, offset, "the row fails its checksum")
-        })
+        Address::decode(leaf, &row).ok_or_else(|| self.broken_address(leaf))
     }
 
     fn row<const N: usize>(

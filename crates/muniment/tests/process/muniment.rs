@@ -9,6 +9,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
 
+use crate::ledger::munimentd;
+
 /// How a process ended.
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -54,28 +56,13 @@ pub(crate) fn ended(command: &mut Command) -> Ended {
     }
 }
 
-/// `munimentd`, which Cargo builds beside this binary where the whole workspace is tested; else it is built now.
-fn munimentd() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let program = Path::new(env!("CARGO_BIN_EXE_muniment")).with_file_name("munimentd");
-        if !program.exists() {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo
-                .args(["build", "--quiet", "--package", "munimentd"])
-                .current_dir(env!("CARGO_MANIFEST_DIR"));
-            assert!(cargo.status().expect("cargo runs").success(), "munimentd builds");
-        }
-        program
-    })
-}
-
 /// Runs `muniment demo` in a directory with more arguments. One at a time: each has three members of its own, and they
 /// elect leaders in real time.
 pub(crate) fn demo(dir: &Path, arguments: &[&OsStr]) -> Ended {
     static TURN: Mutex<()> = Mutex::new(());
+    let program = munimentd();
     let fixed =
-        ["demo".as_ref(), "--munimentd".as_ref(), munimentd().as_os_str(), "--dir".as_ref(), dir.as_os_str()];
+        ["demo".as_ref(), "--munimentd".as_ref(), program.as_os_str(), "--dir".as_ref(), dir.as_os_str()];
     // A test that failed in its turn has left nothing that the next one meets.
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     muniment(fixed.iter().chain(arguments))

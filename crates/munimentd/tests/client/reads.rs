@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use muniment_client::{Class, Client, ListOptions, Options, OptionsError, WatchOptions, Watched};
+use muniment_client::{
+    Class, Client, ListOptions, Options, OptionsError, RetryPolicy, WatchOptions, Watched,
+};
 use muniment_core::verify::{Outcome, verify};
 use muniment_core::{LeafIndex, Reason, TreeSize};
 use muniment_proto::header::Freshness;
@@ -106,14 +108,17 @@ async fn refusals_have_their_reason_and_the_body_of_others_is_withheld() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_whose_own_member_is_not_among_its_endpoints_reads_but_is_told_where_to_write() {
     let ledger = Ledger::begin().await;
-    let options = Options { endpoints: vec![ledger.endpoint(1), ledger.endpoint(2)], ..ledger.options(0) };
+    let pause = Duration::from_secs(2);
+    let retry = RetryPolicy { attempts: 5, pause_min: pause, pause_max: pause };
+    let endpoints = vec![ledger.endpoint(1), ledger.endpoint(2)];
+    let options = Options { endpoints, retry, ..ledger.options(0) };
     let client = Client::new(&options).expect("the options hold");
     client.get(RecordName::Leaf(LeafIndex(0)), LINEARIZABLE).await.expect("anybody answers reads");
     let prepared = client.prepare(ledger.access(&client, 60)).expect("a valid record");
     let began = Instant::now();
     let refused = client.submit(&prepared, Level::Committed).await.expect_err("nobody signs for it");
     assert_eq!(refused.reason(), Some(Reason::AttributionRequired), "{refused}");
-    assert!(began.elapsed() < Duration::from_secs(5), "no retry changes it: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(3), "no retry changes it: {:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
