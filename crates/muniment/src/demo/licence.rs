@@ -4,23 +4,22 @@
 use std::fs;
 
 use anyhow::{Context as _, bail};
-use futures::TryStreamExt as _;
-use muniment_client::{Client, ListOptions};
+use muniment_client::Client;
 use muniment_core::v1::record::Body;
 use muniment_core::v1::{
     AuthorisationGranted, AuthorisationRevoked, CataloguePublished, Leaf, LicenceIssued, LicenceUse,
     LicenceUsed, Period, ShareClass, SharingApplied, SharingMode,
 };
-use muniment_core::{Flag, Kind, LeafIndex, UnixMillis, Verdict};
+use muniment_core::{Flag, LeafIndex, UnixMillis, Verdict};
 use muniment_proto::header::Freshness;
 use muniment_proto::record_filter::RecordName;
 use muniment_proto::submission::Level;
-use muniment_proto::v1::RecordFilter;
 
 use super::at;
 use super::scenario::LicenceStory;
 use super::stage::{LOOK, Stage, now};
 use crate::exit::UsageError;
+use crate::verbs::record::revocation;
 
 /// Member of the court's bureau.
 const HEFEI: usize = 0;
@@ -173,22 +172,6 @@ async fn explain(client: &Client, leaf: LeafIndex) -> anyhow::Result<Explained> 
         explained.lines.push(format!("revoked by leaf {by}, from {}", at(from)));
     }
     Ok(explained)
-}
-
-/// The leaf that revoked an authorisation: its state says when, not by which.
-async fn revocation(client: &Client, authorisation: LeafIndex) -> anyhow::Result<Option<LeafIndex>> {
-    let kinds = vec![i32::from(Kind::AuthorisationRevoked.number())];
-    let filter = Some(RecordFilter { kinds, ..RecordFilter::default() });
-    let options = ListOptions { from: authorisation, filter, ..ListOptions::default() };
-    let mut records = std::pin::pin!(client.list(options));
-    while let Some(record) = records.try_next().await? {
-        if let Some(Body::AuthorisationRevoked(revoked)) = record.record.and_then(|record| record.body)
-            && revoked.authorisation.is_some_and(|leaf| leaf.index == authorisation.0)
-        {
-            return Ok(Some(record.leaf));
-        }
-    }
-    Ok(None)
 }
 
 /// The licence, by a tag of its holder and a salted digest of the document: no name goes into the ledger.

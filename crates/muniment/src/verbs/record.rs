@@ -6,6 +6,7 @@ mod read;
 mod write;
 
 pub(super) use explain::meaning;
+pub(crate) use explain::revocation;
 
 use std::path::PathBuf;
 

@@ -23,6 +23,8 @@ use crate::{founding, init, secrets};
 const PEER_THREADS: usize = 2;
 /// How long peers' calls may finish after the public port is closed.
 const PEER_DRAIN: Duration = Duration::from_secs(3);
+/// How long the last sync point is waited for.
+const SYNC: Duration = Duration::from_secs(5);
 /// How long a hand-over of leadership is waited for.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
@@ -202,6 +204,7 @@ impl Running {
         hand_over(&self.handle).await;
         self.public.stop().await;
         self.peer.shutdown(PEER_DRAIN).await;
+        sync(&self.handle).await;
         self.handle.shutdown().await;
         let runtime = self.runtime;
         // It blocks, which an async task must not.
@@ -231,6 +234,16 @@ async fn begin(config: &Config, handle: &Handle<SystemEnvironment>) -> anyhow::R
         tracing::info!("the ledger begins");
     }
     init::begun(&config.data)
+}
+
+/// All that was applied lies behind a sync point when the node has stopped in order: fsck checks as far as that, and the next
+/// start has nothing to write again. Without it nothing is lost, since the log has it all.
+async fn sync(handle: &Handle<SystemEnvironment>) {
+    match tokio::time::timeout(SYNC, handle.trigger_sync_point()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "no sync point at the end; the next start reads the log"),
+        Err(_) => tracing::warn!("no sync point within {SYNC:?}; the next start reads the log"),
+    }
 }
 
 /// Another member leads before this one goes: writes pause for a message, not for an election.

@@ -163,7 +163,10 @@ fn covers(version: &AuthorisationVersion) -> String {
 }
 
 /// The leaf of the record that revoked an authorisation: its state says when, not by which leaf.
-async fn revocation(client: &Client, authorisation: LeafIndex) -> Result<Option<LeafIndex>, Error> {
+pub(crate) async fn revocation(
+    client: &Client,
+    authorisation: LeafIndex,
+) -> Result<Option<LeafIndex>, Error> {
     let kinds = vec![i32::from(Kind::AuthorisationRevoked.number())];
     let filter = Some(RecordFilter { kinds, ..RecordFilter::default() });
     let options = ListOptions { from: authorisation, filter, ..ListOptions::default() };
