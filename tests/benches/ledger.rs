@@ -102,6 +102,7 @@ impl Member {
                 class: leaf.stub.class,
                 blind: leaf.blind,
                 record: &leaf.record,
+                record_digest: leaf.record_digest,
                 admission: Some(leaf.admission),
                 position: leaf.position,
             })

@@ -1,4 +1,4 @@
-//! Three real nodes in one process, on real files.
+//! Real nodes in one process, on real files.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use harness::ledger::submission;
 use muniment_core::verify::{Outcome as Verified, verify};
 use muniment_core::{LeafIndex, Suite};
 use muniment_ledger::Outcome;
-use muniment_raft::{Environment as _, SystemEnvironment, Wait};
+use muniment_raft::{Environment as _, Submission, SystemEnvironment, Wait};
 use muniment_store::FileDisk;
 
 async fn start(cluster: &mut Cluster<SystemEnvironment>, root: &std::path::Path) {
@@ -54,5 +54,46 @@ async fn what_is_cosigned_survives_a_restart_of_every_node_and_verifies_offline(
         for id in cluster.ids() {
             cluster.remove(id).expect("it runs").shutdown().await;
         }
+    }
+}
+
+/// A path through an admission is put together from what is kept of it and what is read again: it must be right at every
+/// position, wherever the groups end and whichever records became no leaf.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_leaf_of_an_admission_of_any_size_has_a_receipt_that_verifies() {
+    for suite in [Suite::Blake3, Suite::Sha256] {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let mut cluster = Cluster::new(SystemEnvironment, ClusterOptions::new(suite, 1));
+        start(&mut cluster, root.path()).await;
+        let node = cluster.node(1);
+        node.initialize().await.expect("the ledger begins");
+        let ledger_id = cluster.founding().ledger_id();
+        let now = SystemEnvironment.now();
+        let single = |serial| submission(&ledger_id, 1, serial, 1, now, Wait::Committed);
+        let (mut serial, mut leaves) = (1, Vec::new());
+        for count in [1, 31, 32, 33, 64, 100] {
+            // Two admissions. The second has the submissions of the first once more, each beside a new one: what is known
+            // becomes no leaf again.
+            let first: Vec<Submission> = (serial..serial + count).map(single).collect();
+            let with_new = |(known, new): (&Submission, u64)| [known.clone(), single(new)];
+            let second = first.iter().zip(serial + count..).flat_map(with_new).collect();
+            serial += 2 * count;
+            for group in [first, second] {
+                let outcome = node.submit_local_group(group).await.expect("it is written");
+                leaves.extend(outcome.outcomes.iter().filter_map(|outcome| match outcome {
+                    Outcome::Appended { leaf, .. } => Some(*leaf),
+                    Outcome::Duplicate { .. } | Outcome::Rejected(_) => None,
+                }));
+            }
+        }
+        assert_eq!(leaves.len(), 2 * 261, "half of each second admission was known");
+        let trust = node.trust_file();
+        // Out of order and twice: the first look at an admission reads it whole, the others don't.
+        for leaf in leaves.iter().rev().chain(&leaves) {
+            let receipt = node.receipt(*leaf).await.expect("the proof holds");
+            assert_eq!(receipt.leaf.index, *leaf);
+            assert_eq!(verify(&receipt.encode(), &trust).outcome, Verified::Verified, "leaf {leaf}");
+        }
+        cluster.remove(muniment_core::NodeId(1)).expect("it runs").shutdown().await;
     }
 }

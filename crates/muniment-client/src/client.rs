@@ -85,7 +85,7 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 caller,
-                verifier: Verifier { trust },
+                verifier: Verifier::new(trust),
                 pins,
                 turn: Mutex::new(()),
                 bureau: options.bureau,
@@ -98,7 +98,7 @@ impl Client {
     /// The trust file in use.
     #[must_use]
     pub fn trust(&self) -> &TrustFile {
-        &self.inner.verifier.trust
+        self.inner.verifier.trust()
     }
 
     /// The bureau in whose name records are submitted that name no submitter.

@@ -6,7 +6,7 @@ use muniment_core::leaf::{Content, LeafError, LeafProof};
 use muniment_core::terms::{Term, term_keys, terms_of};
 use muniment_core::tree::{ProofError, TreeAt};
 use muniment_core::trust::TrustFile;
-use muniment_core::verify::{Failure, Outcome, Proven, Step, verify};
+use muniment_core::verify::{Failure, Outcome, Proven, ReceiptVerifier, Step};
 use muniment_core::{Hash, Kind, LeafIndex, Stub, Tree, TreeSize, record};
 use muniment_proto::header::Header;
 use muniment_proto::stored_record::StoredRecord;
@@ -16,13 +16,21 @@ use crate::record::LedgerRecord;
 
 /// Checks what members say.
 pub(crate) struct Verifier {
-    pub(crate) trust: TrustFile,
+    receipts: ReceiptVerifier,
 }
 
 impl Verifier {
+    pub(crate) fn new(trust: TrustFile) -> Self {
+        Self { receipts: ReceiptVerifier::new(trust) }
+    }
+
+    pub(crate) const fn trust(&self) -> &TrustFile {
+        self.receipts.trust()
+    }
+
     /// Insists that a member speaks of the trust file's ledger.
     pub(crate) fn header(&self, header: &Header) -> Result<(), EvidenceError> {
-        let expected = self.trust.ledger_id;
+        let expected = self.trust().ledger_id;
         if header.ledger_id == expected {
             return Ok(());
         }
@@ -32,8 +40,8 @@ impl Verifier {
     /// Verifies that q bureaus of its epoch cosigned a checkpoint of this ledger.
     pub(crate) fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), EvidenceError> {
         let epoch = checkpoint.body.members_epoch;
-        let Some(members) = self.trust.epoch(epoch) else {
-            let last = self.trust.epochs.last().map_or(0, |list| list.epoch);
+        let Some(members) = self.trust().epoch(epoch) else {
+            let last = self.trust().epochs.last().map_or(0, |list| list.epoch);
             return Err(EvidenceError::UnknownEpoch { epoch, last });
         };
         checkpoint.verify(members)?;
@@ -42,7 +50,7 @@ impl Verifier {
 
     /// Verifies a receipt as `muniment verify` does.
     pub(crate) fn receipt(&self, leaf: LeafIndex, bytes: &[u8]) -> Result<Box<Proven>, EvidenceError> {
-        let verification = verify(bytes, &self.trust);
+        let verification = self.receipts.verify(bytes);
         match (verification.proven, verification.failure) {
             (Some(proven), _) if proven.index == leaf => Ok(proven),
             (Some(_), _) => Err(EvidenceError::OtherReceipt { leaf, what: "leaf" }),
@@ -63,9 +71,9 @@ impl Verifier {
             Some(digest) => digest,
             None => self.terms(&stub, &content).map_err(fault)?,
         };
-        let suite = self.trust.suite;
+        let suite = self.trust().suite;
         let proof = LeafProof { index: leaf, stub: stub.encode(), content, terms_digest, path: Vec::new() };
-        let checked = proof.check(suite, &self.trust.ledger_id).map_err(fault)?;
+        let checked = proof.check(suite, &self.trust().ledger_id).map_err(fault)?;
         Ok(LedgerRecord {
             leaf,
             stub,
@@ -80,11 +88,11 @@ impl Verifier {
     fn terms(&self, stub: &Stub, content: &Content) -> Result<Hash, LeafError> {
         let Content::Open { record: bytes, .. } = content else { return Err(LeafError::Terms) };
         let kind = Kind::from_number(stub.kind).ok_or(LeafError::UnknownKind(stub.kind))?;
-        let suite = self.trust.suite;
+        let suite = self.trust().suite;
         if stub.submitter.0 == 0 {
             return Ok(terms_digest(suite, &term_keys(suite, &[Term::kind(kind)], stub.verdict)));
         }
-        let record = record::decode(bytes, Some(&self.trust.ledger_id))?;
+        let record = record::decode(bytes, Some(&self.trust().ledger_id))?;
         Ok(terms_digest(suite, &term_keys(suite, &terms_of(&record, kind), stub.verdict)))
     }
 
@@ -96,7 +104,7 @@ impl Verifier {
         path: &[Hash],
         checkpoint: &CheckpointBody,
     ) -> Result<(), EvidenceError> {
-        let suite = self.trust.suite;
+        let suite = self.trust().suite;
         let tree = TreeAt { suite, tree: Tree::Ledger, size: checkpoint.size };
         let verified = tree.verify_inclusion(leaf, stub.leaf_hash(suite), path, checkpoint.root);
         verified.map_err(|error| EvidenceError::Inclusion { leaf, checkpoint: checkpoint.into(), error })
@@ -109,7 +117,7 @@ impl Verifier {
         newer: &CheckpointBody,
         path: &[Hash],
     ) -> Result<(), ProofError> {
-        let tree = TreeAt { suite: self.trust.suite, tree: Tree::Ledger, size: newer.size };
+        let tree = TreeAt { suite: self.trust().suite, tree: Tree::Ledger, size: newer.size };
         tree.verify_consistency(older.size, older.root, path, newer.root)
     }
 }

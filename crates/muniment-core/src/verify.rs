@@ -1,12 +1,15 @@
 //! `muniment verify`: what a receipt or a conflict file proves to whoever pins a trust file. Needs no server.
 
 mod classify;
+mod held;
 mod report;
 
+use held::Held;
+pub use held::ReceiptVerifier;
 pub use report::{Existed, Failure, Outcome, Proven, Step, Verification};
 
 use crate::admission::{Admission, AdmissionError};
-use crate::checkpoint::{CheckpointBody, CosignedAt};
+use crate::checkpoint::{Checkpoint, CheckpointBody, CosignedAt};
 use crate::conflict::{Conflict, Ground};
 use crate::handover::Handover;
 use crate::leaf::{CheckedLeaf, Content};
@@ -20,12 +23,16 @@ use crate::{LeafIndex, NodeId, Stub, Suite, Tree, TreeSize, v1};
 /// Verifies a receipt or a conflict file against a trust file.
 #[must_use]
 pub fn verify(bytes: &[u8], trust: &TrustFile) -> Verification {
+    verify_remembering(bytes, trust, &Held::default())
+}
+
+fn verify_remembering(bytes: &[u8], trust: &TrustFile, held: &Held) -> Verification {
     let mut steps = Vec::new();
     let title = bytes.split(|byte| *byte == b'\n').next();
     let result = if title == Some(Conflict::TITLE.as_bytes()) {
         Err(verify_conflict(bytes, trust))
     } else {
-        Verifier { trust, steps: &mut steps }.receipt(bytes)
+        Verifier { trust, steps: &mut steps, held }.receipt(bytes)
     };
     match result {
         Ok(proven) => {
@@ -63,6 +70,7 @@ fn verify_conflict(bytes: &[u8], trust: &TrustFile) -> Failure {
 struct Verifier<'a> {
     trust: &'a TrustFile,
     steps: &'a mut Vec<Step>,
+    held: &'a Held,
 }
 
 impl Verifier<'_> {
@@ -79,7 +87,7 @@ impl Verifier<'_> {
         self.passed(Step::Handover);
         let members = members_of(&epochs, &receipt)?;
         self.passed(Step::Members);
-        let cosigned = cosigned(&receipt, members)?;
+        let cosigned = self.cosigned(&receipt.checkpoint, members)?;
         self.passed(Step::Cosignatures);
         let submitter = self.admission(&receipt, &leaf.stub, &epochs)?;
         self.passed(Step::Admission);
@@ -161,6 +169,22 @@ impl Verifier<'_> {
         Ok(new)
     }
 
+    /// Verifies the checkpoint's lines, all of which must be of the keys of its epoch, whose members' digest it has.
+    fn cosigned(&self, checkpoint: &Checkpoint, members: &MemberList) -> Result<CosignedAt, Failure> {
+        if let Some(cosigned) = self.held.checkpoint(checkpoint) {
+            return Ok(cosigned);
+        }
+        let known = |line| members.by_cosigning_line(line).or(members.by_log_line(line)).is_some();
+        let verified = checkpoint.verify(members);
+        let cosigned = verified.map_err(|error| Failure::of_checkpoint(Step::Cosignatures, &error))?;
+        if let Some(line) = checkpoint.lines.iter().find(|line| !known(line)) {
+            let reason = format!("the line of {} {} is of no key of the epoch", line.name, line.key_id);
+            return Err(Failure::new(Step::Cosignatures, Outcome::Tampered, reason));
+        }
+        self.held.remember_checkpoint(checkpoint, &cosigned);
+        Ok(cosigned)
+    }
+
     /// Verifies who brought the record in; answers the code of the submitting bureau.
     fn admission(
         &self,
@@ -188,7 +212,11 @@ impl Verifier<'_> {
         let position = LeafIndex(u64::from(proof.position));
         tree.verify_inclusion(position, leaf, &proof.path, admission.root)
             .map_err(|error| Failure::of_proof(Step::Admission, &error))?;
-        admission.verify_signature(&self.trust.origin).map_err(|error| refuse(error.to_string()))?;
+        let digest = suite.hash(&[&proof.admission]);
+        if !self.held.has_admission(&digest) {
+            admission.verify_signature(&self.trust.origin).map_err(|error| refuse(error.to_string()))?;
+            self.held.remember_admission(digest);
+        }
         let index = receipt.leaf.index;
         let in_force = epochs.iter().rev().find(|list| list.from.0 <= index.0);
         let in_force = in_force.ok_or_else(|| {
@@ -248,18 +276,6 @@ fn members_of<'a>(epochs: &'a [MemberList], receipt: &Receipt) -> Result<&'a Mem
         )));
     }
     Ok(members)
-}
-
-/// Verifies the checkpoint's lines, all of which must be of the epoch's keys.
-fn cosigned(receipt: &Receipt, members: &MemberList) -> Result<CosignedAt, Failure> {
-    let known = |line| members.by_cosigning_line(line).or(members.by_log_line(line)).is_some();
-    let verified = receipt.checkpoint.verify(members);
-    let cosigned = verified.map_err(|error| Failure::of_checkpoint(Step::Cosignatures, &error))?;
-    if let Some(line) = receipt.checkpoint.lines.iter().find(|line| !known(line)) {
-        let reason = format!("the line of {} {} is of no key of the epoch", line.name, line.key_id);
-        return Err(Failure::new(Step::Cosignatures, Outcome::Tampered, reason));
-    }
-    Ok(cosigned)
 }
 
 fn undecidable_epoch(step: Step, epoch: u64, trust: &TrustFile) -> Failure {

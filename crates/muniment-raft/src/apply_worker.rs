@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use muniment_core::{LogIndex, TreeSize};
 use muniment_ledger::{VerifiedBatch, WorldView};
 use muniment_store::fsck::Finding;
@@ -32,6 +31,7 @@ use crate::snapshot::{SnapshotData, encode_raft_state};
 use crate::sync_pace::SyncPace;
 use crate::sync_worker::SyncTask;
 use crate::type_config::{EntryAnswer, RaftLogId, RaftMembership, RaftStoredMembership, TypeConfig};
+use crate::verify_stage::Verifying;
 
 /// Panics at one entry after which a node stays up without applying it.
 const ABORTS_MAX: u32 = 2;
@@ -65,7 +65,7 @@ pub(crate) enum Content {
     /// A batch on its way through the verify stage.
     Batch {
         bytes: usize,
-        verified: oneshot::Receiver<VerifiedBatch>,
+        verifying: Verifying,
     },
 }
 
@@ -186,8 +186,8 @@ impl<R: Environment> ApplyWorker<R> {
                 self.machine.membership = RaftStoredMembership::new(Some(log_id), membership);
                 None
             }
-            Content::Batch { bytes, verified } => {
-                let Ok(verified) = verified.await else { return Ok(()) };
+            Content::Batch { bytes, verifying } => {
+                let Some(verified) = verifying.finish().await else { return Ok(()) };
                 Some((bytes, verified))
             }
         };
@@ -398,10 +398,4 @@ enum Dump {
 pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-}
-
-/// Bytes of a batch, for the verify stage.
-pub(crate) struct ToVerify {
-    pub(crate) bytes: Bytes,
-    pub(crate) done: oneshot::Sender<VerifiedBatch>,
 }

@@ -10,6 +10,7 @@
 //! Must never: know users, TLS or gRPC; let anything but entry and state reach `apply`; acknowledge before a flush.
 
 mod abstention;
+mod admission_paths;
 mod admitter;
 mod apply_worker;
 mod board;
@@ -59,6 +60,7 @@ mod sync_worker;
 mod tasks;
 mod transport;
 mod type_config;
+mod verify_stage;
 mod wiring;
 
 pub use environment::{Environment, SystemEnvironment};

@@ -13,7 +13,7 @@ use crate::codec::{self, CodecError};
 use crate::type_config::{RaftEntry, RaftLogId, RaftPayload, RaftVote};
 
 /// Bytes of written entries that stay in memory for replication and apply.
-const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
+const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What an entry costs besides its batch.
 const ENTRY_OVERHEAD: usize = 128;
 

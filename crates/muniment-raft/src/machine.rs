@@ -1,12 +1,10 @@
 //! The ledger and its files as one: applying an entry changes the state, then the files, then what readers see.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use muniment_core::batch::BatchHeader;
 use muniment_core::{LogIndex, RaftTerm, TreeSize};
-use muniment_ledger::{Applied, EntryPosition, Halt, Ledger, VerifiedBatch, VerifyContext, verify_batch};
+use muniment_ledger::{Applied, EntryPosition, Halt, Ledger, VerifiedBatch};
 use muniment_store::ledger::{AppendBatch, AppendLeaf, BackgroundSync, View, Writer};
 use muniment_store::{Aborts, StorageError};
 use thiserror::Error;
@@ -138,6 +136,7 @@ impl Machine {
                 class: leaf.stub.class,
                 blind: leaf.blind,
                 record: &leaf.record,
+                record_digest: leaf.record_digest,
                 admission: Some(leaf.admission),
                 position: leaf.position,
             })
@@ -185,9 +184,4 @@ pub(crate) fn prefix(root: &muniment_core::Hash) -> RootPrefix {
     let mut prefix = [0; 8];
     prefix.copy_from_slice(&root.0[..8]);
     prefix
-}
-
-/// The verify stage for one batch.
-pub(crate) fn verify(context: &VerifyContext, bytes: &Bytes) -> VerifiedBatch {
-    verify_batch(context, Arc::from(&bytes[..]))
 }

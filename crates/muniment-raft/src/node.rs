@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use muniment_core::trust::TrustFile;
+use muniment_core::verify::ReceiptVerifier;
 use muniment_core::{LedgerId, NodeId};
-use muniment_ledger::{VerifyContext, WorldView};
+use muniment_ledger::WorldView;
 use muniment_store::disk::Disk;
 use muniment_store::ledger::Checkpoints;
 use openraft::{AsyncRuntime, Config, SnapshotPolicy};
 use tokio::sync::{Notify, mpsc};
 
 use crate::abstention::Abstentions;
+use crate::admission_paths::AdmissionPaths;
 use crate::admitter::{Admitter, Waiting};
-use crate::apply_worker::{ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeClock, SealMark, ToVerify};
+use crate::apply_worker::{ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeClock, SealMark};
 use crate::board::{Board, Cosigned};
 use crate::catch_up::{self, Order};
 use crate::clocks::{self, Clocks};
@@ -32,7 +34,7 @@ use crate::lifecycle::{Lifecycle, NodeState};
 use crate::log_queue::{LogQueue, LogWorker, log_queue};
 use crate::log_storage::LogStorage;
 use crate::log_tail::LogTail;
-use crate::machine::{Divergence, Machine, verify};
+use crate::machine::{Divergence, Machine};
 use crate::network::NetworkFactory;
 use crate::notary::CheckpointContext;
 use crate::options::{Limits, Options, Timings};
@@ -53,14 +55,12 @@ use crate::sync_worker::{SyncTask, SyncWorker};
 use crate::tasks;
 use crate::transport::Transport;
 use crate::type_config::TypeConfig;
+use crate::verify_stage::VerifyStage;
 use crate::wiring::{Outboxes, Workers, boxes};
 
 /// openraft over this crate's types.
 pub(crate) type RaftOf<R> =
     openraft::Raft<TypeConfig<<R as Environment>::Runtime>, StateMachine<<R as Environment>::Runtime>>;
-
-/// Workers of the verify stage.
-const VERIFY_WORKERS: usize = 2;
 
 /// What the parts of one node share.
 pub(crate) struct Core<R: Environment> {
@@ -75,7 +75,9 @@ pub(crate) struct Core<R: Environment> {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) published: Published,
     pub(crate) cosigned: Cosigned,
-    trust: TrustFile,
+    /// For this node's own proofs, and for what peers prove.
+    pub(crate) verifier: ReceiptVerifier,
+    pub(crate) admission_paths: AdmissionPaths,
     pub(crate) gauges: Gauges,
     pub(crate) lags: Lags,
     pub(crate) clocks: Clocks,
@@ -147,11 +149,9 @@ fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Resul
     let published = Published::new(opened.view());
     let (queue, log_worker) = log_queue(log_writer, tail.clone(), lifecycle.clone(), gauges.clone());
     workers.start("log", LogWorker::run(log_worker));
-    let verifiers = start_verifiers(&workers, &opened.context(), &lifecycle);
     let state_machine = StateMachine {
         commands: outboxes.apply.clone(),
-        verifiers,
-        next_verifier: 0,
+        verify_stage: VerifyStage::start(&workers, opened.context(), &lifecycle),
         gauges: gauges.clone(),
         published: published.clone(),
         lifecycle: lifecycle.clone(),
@@ -224,25 +224,6 @@ struct TaskEnds {
     made: Arc<Notify>,
     cosigned: Cosigned,
     ended: mpsc::Receiver<()>,
-}
-
-fn start_verifiers<R: Environment>(
-    workers: &Workers<R>,
-    context: &VerifyContext,
-    lifecycle: &Lifecycle,
-) -> Vec<mpsc::UnboundedSender<ToVerify>> {
-    let start = |_| {
-        let (sender, mut jobs) = mpsc::unbounded_channel::<ToVerify>();
-        let (context, lifecycle) = (context.clone(), lifecycle.clone());
-        workers.start("verify", async move {
-            while let Some(ToVerify { bytes, done }) = lifecycle.next(&mut jobs).await {
-                // The apply worker of a node that is over no longer asks.
-                drop(done.send(verify(&context, &bytes)));
-            }
-        });
-        sender
-    };
-    (0..VERIFY_WORKERS).map(start).collect()
 }
 
 impl<R: Environment> Parts<R> {
@@ -419,7 +400,8 @@ impl<R: Environment> Parts<R> {
             lifecycle,
             published,
             cosigned: ends.cosigned,
-            trust: TrustFile::of_founding(&options.founding),
+            verifier: ReceiptVerifier::new(TrustFile::of_founding(&options.founding)),
+            admission_paths: AdmissionPaths::default(),
             gauges,
             lags,
             clocks: Clocks::default(),
@@ -508,7 +490,7 @@ fn raft_config(timings: &Timings) -> Result<Config, openraft::ConfigError> {
 impl<R: Environment> Core<R> {
     /// What a verifier of this ledger's receipts needs.
     pub(crate) const fn trust(&self) -> &TrustFile {
-        &self.trust
+        self.verifier.trust()
     }
 
     /// Whether the node takes part in Raft: a halted one keeps its data and answers reads only.

@@ -1,12 +1,11 @@
 //! Receipts: assembled from the evidence files, and verified before they are handed out.
 
-use muniment_core::admission::KeptAdmission;
 use muniment_core::checkpoint::Checkpoint;
 use muniment_core::leaf::{Content, LeafProof};
-use muniment_core::receipt::{AdmissionProof, Receipt};
-use muniment_core::tree::{MemoryTree, TreeAt};
+use muniment_core::receipt::Receipt;
+use muniment_core::tree::TreeAt;
 use muniment_core::trust::TrustFile;
-use muniment_core::{Hash, Kind, LeafIndex, Stub, Tree, digest, record, terms, verify};
+use muniment_core::{Hash, Kind, LeafIndex, Stub, Tree, digest, record, terms};
 use muniment_store::StorageError;
 use thiserror::Error;
 
@@ -50,7 +49,7 @@ impl<R: Environment> Handle<R> {
     pub async fn receipt(&self, leaf: LeafIndex) -> Result<Receipt, ReceiptError> {
         let checkpoint = self.wait_cosigned(muniment_core::TreeSize::after(leaf)).await?;
         let receipt = self.core.assemble(leaf, &checkpoint)?;
-        let verification = verify::verify(&receipt.encode(), self.core.trust());
+        let verification = self.core.verifier.verify(&receipt.encode());
         match verification.failure {
             None => Ok(receipt),
             Some(failure) => {
@@ -87,7 +86,7 @@ impl<R: Environment> Core<R> {
             terms_digest: digest::terms_digest(suite, &term_keys),
             path,
         };
-        let admission = self.admission_proof(&files, leaf)?;
+        let admission = self.admission_paths.proof(suite, &files, leaf)?;
         Ok(Receipt {
             suite,
             leaf: proof,
@@ -107,22 +106,5 @@ impl<R: Environment> Core<R> {
         }
         let record = record::decode(bytes, Some(&self.ledger_id)).map_err(|error| error.to_string())?;
         Ok(terms::term_keys(suite, &terms::terms_of(&record, kind), stub.verdict))
-    }
-
-    fn admission_proof(
-        &self,
-        files: &muniment_store::ledger::View,
-        leaf: LeafIndex,
-    ) -> Result<Option<AdmissionProof>, ReceiptError> {
-        let Some(found) = files.admission(leaf)? else { return Ok(None) };
-        let KeptAdmission::Admission { admission, .. } = found.kept else { return Ok(None) };
-        let suite = self.context.suite;
-        let leaves = found.record_digests.iter().map(|digest| suite.leaf(Tree::Admission, &digest.0));
-        let tree = MemoryTree::over(suite, Tree::Admission, leaves);
-        let at = TreeAt { suite, tree: Tree::Admission, size: tree.size() };
-        let position = LeafIndex(u64::from(found.position));
-        let path = at.inclusion_path(&tree, position);
-        let path = path.map_err(|error| ReceiptError::Unreadable { leaf, what: error.to_string() })?;
-        Ok(Some(AdmissionProof { admission: admission.encode(), position: found.position, path }))
     }
 }

@@ -15,11 +15,12 @@ use thiserror::Error;
 
 use crate::codec::CodecError;
 use crate::log_tail::LogTail;
-use crate::machine::{ApplyError, Machine, verify};
+use crate::machine::{ApplyError, Machine};
 use crate::options::Options;
 use crate::published::LedgerView;
 use crate::snapshot::decode_raft_state;
 use crate::type_config::{RaftLogId, RaftPayload, RaftStoredMembership};
+use crate::verify_stage::verify;
 
 /// Bytes of log that one step of replay reads.
 const REPLAY_BYTES: usize = 8 * 1024 * 1024;

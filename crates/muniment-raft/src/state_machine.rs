@@ -9,12 +9,13 @@ use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{AsyncRuntime, OptionalSend};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::apply_worker::{ApplyCommand, CommittedEntry, Content, ToVerify};
+use crate::apply_worker::{ApplyCommand, CommittedEntry, Content};
 use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
 use crate::published::Published;
 use crate::snapshot::{CurrentSnapshot, RaftSnapshot, RaftSnapshotMeta, SnapshotData};
 use crate::type_config::{RaftLogId, RaftPayload, RaftStoredMembership, TypeConfig};
+use crate::verify_stage::VerifyStage;
 
 /// Bytes handed over and not yet applied, above which openraft's state-machine task waits. openraft itself goes on:
 /// it queues commands, not entries.
@@ -23,9 +24,7 @@ const HANDED_OVER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Hands entries to the verify stage and the apply worker.
 pub struct StateMachine<Rt: AsyncRuntime> {
     pub(crate) commands: mpsc::UnboundedSender<ApplyCommand<Rt>>,
-    /// One queue for each verify worker, used in turn.
-    pub(crate) verifiers: Vec<mpsc::UnboundedSender<ToVerify>>,
-    pub(crate) next_verifier: usize,
+    pub(crate) verify_stage: VerifyStage,
     pub(crate) gauges: Gauges,
     pub(crate) published: Published,
     pub(crate) lifecycle: Lifecycle,
@@ -44,12 +43,9 @@ pub struct SnapshotBuilder<Rt: AsyncRuntime> {
 impl<Rt: AsyncRuntime> StateMachine<Rt> {
     fn verify(&mut self, bytes: Bytes) -> Content {
         let length = bytes.len();
-        let (done, verified) = oneshot::channel();
+        let apply_is_idle = self.gauges.unapplied_bytes() == 0;
         self.gauges.add_unapplied(length);
-        self.next_verifier = (self.next_verifier + 1) % self.verifiers.len();
-        // A worker that is gone drops `done`, and the apply worker of the same node is over too.
-        drop(self.verifiers[self.next_verifier].send(ToVerify { bytes, done }));
-        Content::Batch { bytes: length, verified }
+        Content::Batch { bytes: length, verifying: self.verify_stage.take(bytes, apply_is_idle) }
     }
 
     /// Waits while more is handed over than memory should hold; says whether the node still runs.

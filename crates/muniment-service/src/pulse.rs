@@ -10,6 +10,8 @@ use tokio::sync::watch;
 
 /// Between two looks at the node's status.
 const PERIOD: Duration = Duration::from_millis(100);
+/// Between two looks at its views: a burst of small entries must not wake everybody for each.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The node's status, at most a tenth of a second old. Cheap to clone.
 #[derive(Clone)]
@@ -96,6 +98,9 @@ pub(crate) async fn follow(
                 });
                 // Full = it was rung already.
                 doorbell.try_send(()).ok();
+                if stopped_within(&mut stop, PAUSE).await {
+                    return;
+                }
             }
             Err(ReadError::NotReadable(_) | ReadError::Damaged(_)) => {
                 if matches!(node.status().state, NodeState::Failed(_) | NodeState::Stopped)

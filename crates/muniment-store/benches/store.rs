@@ -215,6 +215,7 @@ fn append(writer: &mut Writer, batch: u64, jobs: &SyncSender<ledger::BackgroundS
         class: stub.class,
         blind: Blind([7; 16]),
         record: &record,
+        record_digest: Hash([4; 32]),
         admission: Some(0),
         position,
     };

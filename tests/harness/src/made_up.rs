@@ -23,6 +23,7 @@ pub struct MadeUpEntry {
     class: RetentionClass,
     blinds: Vec<Blind>,
     records: Vec<Vec<u8>>,
+    digests: Vec<Hash>,
 }
 
 impl MadeUpEntry {
@@ -53,10 +54,10 @@ impl MadeUpEntry {
         let key = SigningKey::from_seed(&[7; 32]);
         let request_id = RequestId(u128::from(number).to_be_bytes());
         let submissions = vec![Submission { request_id, count: leaves }];
-        let admission = Admission::sign(suite, ORIGIN, &key, submissions, digests);
+        let admission = Admission::sign(suite, ORIGIN, &key, submissions, digests.iter().copied());
         let kept = KeptAdmission::Admission { admission, absent: Vec::new() }.encode();
         let bytes = [number.to_be_bytes().to_vec(), records.concat()].concat();
-        Self { bytes, kept, stubs, class, blinds, records }
+        Self { bytes, kept, stubs, class, blinds, records, digests }
     }
 
     /// Leaves that it adds.
@@ -87,6 +88,7 @@ impl MadeUpEntry {
             class: self.class,
             blind: self.blinds[at],
             record: &self.records[at],
+            record_digest: self.digests[at],
             admission: Some(0),
             position,
         };

@@ -33,7 +33,8 @@ impl MemoryTree {
     #[must_use]
     pub fn over(suite: Suite, tree: Tree, leaves: impl IntoIterator<Item = Hash>) -> Self {
         let mut memory = Self::new(suite, tree);
-        leaves.into_iter().for_each(|leaf| memory.push(leaf));
+        let Self { frontier, levels } = &mut memory;
+        frontier.extend(leaves.into_iter().collect(), |_, _, hashes| levels.push(hashes.to_vec()));
         memory
     }
 
@@ -47,6 +48,12 @@ impl MemoryTree {
             }
             levels[level].push(hash);
         });
+    }
+
+    /// Every complete subtree's hash, by level from the leaves up.
+    #[must_use]
+    pub fn into_levels(self) -> Vec<Vec<Hash>> {
+        self.levels
     }
 
     /// Number of leaves.

@@ -1,18 +1,21 @@
 //! The thread that reads leaves in order and fills the look-ups.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use muniment_core::admission::{KeptAdmission, Submission};
 use muniment_core::tree::TreeAt;
-use muniment_core::{Stub, Tree, TreeSize};
+use muniment_core::{LeafIndex, RequestId, Stub, Tree, TreeSize};
 use muniment_raft::{Handle, LedgerView, SystemEnvironment};
+use muniment_store::ledger::{AdmissionPlace, AdmissionSeat, LeafPlace, View};
 
 use super::counts::Counts;
 use super::open;
-use super::rows::{Rows, Watermark, rows_of};
-use super::tail::NewRows;
+use super::rows::{Rows, Watermark, request_name};
+use super::tail::REQUEST_NAME;
 use super::{Shared, State, lock};
 use crate::proofs::prove_error;
 use crate::refused::{Answer, Refused};
@@ -107,22 +110,27 @@ impl Filler {
         if view.size <= self.size {
             return Ok(false);
         }
-        let until = TreeSize(view.size.0.min(self.size.0.saturating_add(PROGRESS_LEAVES)));
-        let (mut size, mut counts, mut rows) = (self.size, self.counts.clone(), NewRows::default());
-        while size < until && size.0 - self.marked.0 < self.shared.block_leaves {
-            let first = size.next_leaf();
-            let leaves = rows_of(&view.files, first, &mut rows)?;
-            size = TreeSize(size.0 + leaves);
-            for stub in view.files.stubs(first..size.next_leaf())? {
-                let stub = Stub::decode(&stub).map_err(|error| Refused::internal(error.to_string()))?;
-                counts.add(&stub);
-            }
-        }
+        let block_end = self.marked.0.saturating_add(self.shared.block_leaves);
+        let until = view.size.0.min(self.size.0.saturating_add(PROGRESS_LEAVES)).min(block_end);
+        let leaves = self.size.next_leaf()..LeafIndex(until);
+        let stubs = view.files.stubs(leaves.clone())?;
+        let stubs: Result<Vec<Stub>, _> = stubs.iter().map(Stub::decode).collect();
+        let stubs = stubs.map_err(|error| Refused::internal(error.to_string()))?;
         if self.rows.is_some() {
-            self.shared.tail.extend(rows);
+            let places = view.files.places(leaves.clone())?;
+            let begun = submissions_begun(&view.files, leaves.clone(), &places, &stubs)?;
+            self.shared.tail.add(|rows| {
+                for (leaf, place) in (leaves.start.0..).zip(&places) {
+                    rows.digest(&place.record_digest, LeafIndex(leaf));
+                }
+                for (name, first) in &begun {
+                    rows.request(name, *first);
+                }
+            });
         }
-        (self.size, self.counts) = (size, counts);
-        if self.size.0 - self.marked.0 >= self.shared.block_leaves {
+        stubs.iter().for_each(|stub| self.counts.add(stub));
+        self.size = TreeSize(until);
+        if until == block_end {
             self.end_block(&view)?;
         }
         self.publish();
@@ -134,10 +142,10 @@ impl Filler {
         let tree = TreeAt { suite: self.shared.suite, tree: Tree::Ledger, size: self.size };
         let root = tree.root(&view.files).map_err(prove_error)?;
         let watermark = Watermark { size: self.size, root: Some(root), counts: self.counts.clone() };
-        let (first, new) = (self.marked.next_leaf(), self.shared.tail.rows());
-        self.on_rows("insert rows", |rows| rows.insert(first, &new));
+        let (first, block) = (self.marked.next_leaf(), self.shared.tail.close());
+        self.on_rows("insert rows", |rows| rows.insert(first, &block));
         self.on_rows("write a watermark", |rows| rows.checkpoint(&watermark));
-        self.shared.tail.clear();
+        self.shared.tail.forget_closed();
         self.marked = self.size;
         Ok(())
     }
@@ -165,4 +173,41 @@ impl Filler {
         self.shared.set_state(State::Absent(why));
         self.rows = None;
     }
+}
+
+/// The submissions whose first leaf is among `leaves`, with that leaf.
+fn submissions_begun(
+    files: &View,
+    leaves: Range<LeafIndex>,
+    places: &[LeafPlace],
+    stubs: &[Stub],
+) -> Answer<Vec<([u8; REQUEST_NAME], LeafIndex)>> {
+    let mut begun = Vec::new();
+    // Leaves of one admission are neighbours.
+    let mut last: Option<(AdmissionPlace, Vec<(u32, RequestId)>)> = None;
+    for ((leaf, place), stub) in (leaves.start.0..).zip(places).zip(stubs) {
+        let Some(AdmissionSeat { place, position }) = place.seat else { continue };
+        let firsts = match last.take() {
+            Some((known, firsts)) if known == place => firsts,
+            _ => first_positions(&files.kept_admission(place)?),
+        };
+        if let Ok(found) = firsts.binary_search_by_key(&position, |(first, _)| *first) {
+            begun.push((request_name(stub.submitter, &firsts[found].1), LeafIndex(leaf)));
+        }
+        last = Some((place, firsts));
+    }
+    Ok(begun)
+}
+
+/// For each submission of an admission, ascending: the position of its first record that became a leaf, if any did.
+fn first_positions(kept: &KeptAdmission) -> Vec<(u32, RequestId)> {
+    let KeptAdmission::Admission { admission, absent } = kept else { return Vec::new() };
+    let is_leaf = |position: &u32| absent.binary_search_by_key(position, |(at, _)| *at).is_err();
+    let mut start = 0;
+    let first = |submission: &Submission| {
+        let positions = start..start + submission.count;
+        start = positions.end;
+        positions.into_iter().find(is_leaf).map(|position| (position, submission.request_id))
+    };
+    admission.submissions.iter().filter_map(first).collect()
 }

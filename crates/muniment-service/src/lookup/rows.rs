@@ -2,7 +2,7 @@
 //! of 18 times).
 //!
 //! A key a leaf cost more than everything else that a node does with a record. So rows are kept by the *block*: the
-//! leaves between two watermarks, 65,536 or a few more, whose rows come in 256 buckets by one byte of what is looked up.
+//! leaves between two watermarks, 65,536, whose rows come in 256 buckets by one byte of what is looked up.
 //!
 //! - `digests-G`: a byte of a record digest, the block's first leaf u64; value: rows of its first 16 bytes and the leaf's
 //!   distance from there u32;
@@ -17,17 +17,16 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use muniment_core::admission::KeptAdmission;
-use muniment_core::digest::record_digest;
 use muniment_core::reader::Reader;
 use muniment_core::{Hash, LeafIndex, LedgerId, Suite, TreeSize};
 use muniment_raft::LedgerView;
-use muniment_store::ledger::{AdmissionOfLeaf, View};
+use muniment_store::ledger::AdmissionOfLeaf;
 use sled::{Batch, Db};
 use thiserror::Error;
 
 use super::Query;
 use super::counts::Counts;
-use super::tail::{DIGEST_NAME, NewRows, REQUEST_NAME, Tail};
+use super::tail::{Buckets, DIGEST_NAME, NewRows, REQUEST_NAME, Tail};
 use crate::refused::{Answer, Refused};
 
 /// Leaves of one generation of trees, as a power of two.
@@ -35,7 +34,7 @@ const GENERATION_BITS: u32 = 24;
 /// Rows of one tree of watermarks; then the one before the last is dropped.
 const WATERMARKS_MAX: usize = 256;
 /// Bytes that the database may keep in memory.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Format of the rows; another one is rebuilt.
 const FORMAT: &[u8] = b"muniment/lookup/2";
 
@@ -70,7 +69,7 @@ pub(super) struct Rows {
 }
 
 /// What is looked up, as rows have it.
-pub(super) trait Name: AsRef<[u8]> {
+pub(super) trait Name: AsRef<[u8]> + PartialEq {
     /// The trees of its rows.
     const TREES: &str;
 
@@ -164,9 +163,8 @@ impl Rows {
             return doubtful("its watermark's root is not the ledger's");
         }
         for leaf in [0, size.0 / 2, size.0 - 1].map(LeafIndex) {
-            let Ok((blind, bytes)) = view.files.record(leaf) else { continue };
-            let digest = record_digest(self.suite, &blind, &bytes);
-            if !self.leaves_of(&digest_name(&digest))?.contains(&leaf) {
+            let Ok(place) = view.files.place(leaf) else { continue };
+            if !self.leaves_of(&digest_name(&place.record_digest))?.contains(&leaf) {
                 return doubtful("a row below its watermark is missing");
             }
         }
@@ -179,28 +177,21 @@ impl Rows {
         self.insert_named(first, &rows.requests)
     }
 
-    fn insert_named<'r, N: Name + 'r>(
-        &self,
-        first: LeafIndex,
-        rows: impl IntoIterator<Item = &'r (N, LeafIndex)>,
-    ) -> Result<(), RowsError> {
-        let mut buckets = vec![Vec::new(); 256];
-        for (name, leaf) in rows {
-            let distance = leaf.0.checked_sub(first.0).and_then(|distance| u32::try_from(distance).ok());
-            let distance = distance.ok_or_else(|| {
-                RowsError::Doubtful(format!("leaf {leaf} does not belong to the block from {first} on"))
-            })?;
-            let bucket: &mut Vec<u8> = &mut buckets[usize::from(name.bucket())];
-            bucket.extend_from_slice(name.as_ref());
-            bucket.extend_from_slice(&distance.to_be_bytes());
-        }
+    fn insert_named<N: Name>(&self, first: LeafIndex, rows: &Buckets<N>) -> Result<(), RowsError> {
         let generation = first.0 >> GENERATION_BITS;
         let tree = self.db.open_tree(format!("{}-{generation:08x}", N::TREES))?;
         let mut batch = Batch::default();
-        for (bucket, rows) in (0..=u8::MAX).zip(buckets) {
-            if !rows.is_empty() {
-                batch.insert([&[bucket][..], &first.0.to_be_bytes()].concat(), rows);
+        for (bucket, rows) in rows.iter().filter(|(_, rows)| !rows.is_empty()) {
+            let mut value = Vec::new();
+            for (name, leaf) in rows {
+                let distance = leaf.0.checked_sub(first.0).and_then(|distance| u32::try_from(distance).ok());
+                let distance = distance.ok_or_else(|| {
+                    RowsError::Doubtful(format!("leaf {leaf} does not belong to the block from {first} on"))
+                })?;
+                value.extend_from_slice(name.as_ref());
+                value.extend_from_slice(&distance.to_be_bytes());
             }
+            batch.insert([&[bucket][..], &first.0.to_be_bytes()].concat(), value);
         }
         Ok(tree.apply_batch(batch)?)
     }
@@ -241,8 +232,7 @@ impl Rows {
                     if leaf.0 >= view.size.0 {
                         return Ok(None);
                     }
-                    let (blind, bytes) = view.files.record(leaf)?;
-                    if record_digest(self.suite, &blind, &bytes) == digest {
+                    if view.files.place(leaf)?.record_digest == digest {
                         return Ok(Some(leaf));
                     }
                 }
@@ -333,39 +323,6 @@ fn leaf_of(found: &AdmissionOfLeaf, first: LeafIndex, position: u32) -> Answer<O
         start = end;
     }
     Err(Refused::internal("a leaf lies beyond its admission's submissions"))
-}
-
-/// The rows of the leaves that lie in one admission, the first of which is `first`; and how many leaves those are.
-pub(super) fn rows_of(files: &View, first: LeafIndex, rows: &mut NewRows) -> Answer<u64> {
-    let Some(found) = files.admission(first)? else { return Ok(1) };
-    let KeptAdmission::Admission { admission, absent } = &found.kept else {
-        if let Some(digest) = found.record_digests.first() {
-            rows.digest(digest, first);
-        }
-        return Ok(1);
-    };
-    let stub = muniment_core::Stub::decode(&files.stub(first)?);
-    let submitter = stub.map_err(|error| Refused::internal(error.to_string()))?.submitter;
-    let mut leaf = first;
-    let mut digests = (0_u32..).zip(&found.record_digests);
-    for submission in &admission.submissions {
-        let mut is_begun = false;
-        for _ in 0..submission.count {
-            let Some((position, digest)) = digests.next() else {
-                return Err(Refused::internal("an admission has fewer digests than records"));
-            };
-            if absent.binary_search_by_key(&position, |(at, _)| *at).is_ok() {
-                continue;
-            }
-            if !is_begun {
-                rows.request(&request_name(submitter, &submission.request_id), leaf);
-                is_begun = true;
-            }
-            rows.digest(digest, leaf);
-            leaf.0 += 1;
-        }
-    }
-    Ok(leaf.0 - first.0)
 }
 
 #[cfg(test)]

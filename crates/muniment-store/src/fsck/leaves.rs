@@ -35,6 +35,14 @@ pub(super) struct Leaves<'a> {
     admissions: Admissions<'a>,
 }
 
+/// What was found of a leaf, as far as it can be read.
+struct Found<'a> {
+    class: Option<RetentionClass>,
+    item: Option<&'a Item>,
+    digest: Option<Hash>,
+    seat: Seat,
+}
+
 /// The records of one class.
 struct Records<'a> {
     frames: Frames<'a>,
@@ -126,7 +134,8 @@ impl<'a> Leaves<'a> {
             .and_then(|item| self.record(item, class, stub.is_some().then_some(&stub_bytes), report));
         let seat = self.seat(stub.as_ref(), named.as_ref(), report)?;
         self.admissions.fill(seat, digest);
-        self.address(index, &row, class, item.as_ref(), seat, report);
+        let found = Found { class, item: item.as_ref(), digest, seat };
+        self.address(index, &row, &found, report);
         Ok(())
     }
 
@@ -171,15 +180,7 @@ impl<'a> Leaves<'a> {
     }
 
     /// Checks an address row against where things were found to lie.
-    fn address(
-        &self,
-        index: LeafIndex,
-        row: &[u8; ADDRESS_LENGTH],
-        class: Option<RetentionClass>,
-        item: Option<&Item>,
-        seat: Seat,
-        report: &mut Report,
-    ) {
+    fn address(&self, index: LeafIndex, row: &[u8; ADDRESS_LENGTH], found: &Found<'_>, report: &mut Report) {
         let mut wrong = |what: &str| {
             let (file, offset) = self.addresses.place(index.0);
             report.find(file.relative(), offset, ADDRESS_LENGTH as u64, what);
@@ -188,13 +189,16 @@ impl<'a> Leaves<'a> {
             return wrong("the row fails its checksum");
         };
         // A damaged frame's length can't be told for sure: its checksum decided already.
-        let sound = item.filter(|item| item.content.is_some());
-        if class.is_some_and(|class| class != named.class)
+        let sound = found.item.filter(|item| item.content.is_some());
+        if found.class.is_some_and(|class| class != named.class)
             || sound.is_some_and(|item| item.place != named.record)
         {
             return wrong("the row names another place than the record's");
         }
-        match seat {
+        if found.digest.is_some_and(|digest| digest != named.record_digest) {
+            return wrong("the row has another digest than the record's");
+        }
+        match found.seat {
             Seat::Unknown => {}
             Seat::At(place, position) => {
                 if named.admission != Some(place) || u32::from(named.position) != position {

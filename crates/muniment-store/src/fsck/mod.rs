@@ -256,7 +256,7 @@ fn check_lengths(
         }
     }
     let size = current.point.size.0;
-    let widths = [(LedgerFile::Stubs as fn(u32) -> LedgerFile, 64), (LedgerFile::Addresses, 32)];
+    let widths = [(LedgerFile::Stubs as fn(u32) -> LedgerFile, 64), (LedgerFile::Addresses, 64)];
     for (file, width) in widths {
         let named = |number| current.lengths.get(&file(number)).copied();
         let bytes: u64 = (0..).map_while(named).sum();

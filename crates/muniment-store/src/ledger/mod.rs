@@ -25,7 +25,7 @@ mod writer;
 pub use checkpoints::Checkpoints;
 pub use closed::{ClosedLedger, open_closed};
 pub use file::{LedgerFile, ROWS_PER_FILE};
-pub use kept::AdmissionOfLeaf;
+pub use kept::{AdmissionOfLeaf, AdmissionPlace, AdmissionSeat, LeafPlace};
 pub use open::{OpenLedger, open};
 pub use sync_point::{BackgroundSync, EntryPosition, SyncPoint, SyncPointJob, SyncPointMeta};
 pub use view::View;

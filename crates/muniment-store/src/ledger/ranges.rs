@@ -1,35 +1,15 @@
-//! Rows and records that lie side by side, read together: a read of the disk costs more than what it brings.
+//! Rows that lie side by side, read together: a read of the disk costs more than what it brings.
 
 use std::ops::Range;
 
-use muniment_core::{Blind, Hash, LeafIndex, Stub, Tree};
+use muniment_core::{LeafIndex, Stub, Tree};
 
 use super::address::{ADDRESS_LENGTH, Address};
 use super::extents::row_place;
 use super::file::{LedgerFile, ROWS_PER_FILE};
+use super::kept::LeafPlace;
 use super::view::View;
 use crate::error::StorageError;
-use crate::frame::{FRAME_HEADER, FrameHeader, FrameKind, frame_crc};
-
-/// Bytes of frames that are read together, at most, unless one frame has more.
-const READ_BYTES_MAX: u64 = 1024 * 1024;
-
-impl Address {
-    /// The file that the record's frame lies in.
-    pub(super) const fn records_file(&self) -> LedgerFile {
-        LedgerFile::Records(self.class, self.record.segment)
-    }
-
-    /// Bytes of the record's frame.
-    pub(super) const fn frame_length(&self) -> usize {
-        FRAME_HEADER + self.record.length as usize
-    }
-
-    /// Where the record's frame ends.
-    fn end(&self) -> u64 {
-        u64::from(self.record.offset) + self.frame_length() as u64
-    }
-}
 
 impl View {
     /// Stubs of leaves, as stored; each held against the leaf's hash.
@@ -41,14 +21,23 @@ impl View {
             let range = leaves.start.0..leaves.end.0;
             let stubs = self.rows::<{ Stub::LENGTH }>(range.clone(), LedgerFile::Stubs)?;
             let hashes = self.rows::<32>(range.clone(), |number| LedgerFile::Tree(0, number))?;
-            for ((leaf, stub), hash) in range.zip(&stubs).zip(hashes) {
-                if self.suite.leaf(Tree::Ledger, stub) != Hash(hash) {
-                    return Err(self.unlike_its_hash(LeafIndex(leaf)));
-                }
+            let expected = self.suite.leaves(Tree::Ledger, &stubs);
+            match range.zip(expected.iter().zip(hashes)).find(|(_, (expected, hash))| expected.0 != *hash) {
+                Some((leaf, _)) => Err(self.unlike_its_hash(LeafIndex(leaf))),
+                None => Ok(stubs),
             }
-            Ok(stubs)
         };
         self.shared.files.noting(read())
+    }
+
+    /// Where leaves' records and admissions are, and the records' digests; each row's checksum is verified.
+    ///
+    /// # Errors
+    /// [`StorageError::Refused`] beyond [`View::size`]; [`StorageError::Corrupt`] if a row fails its checksum; else what
+    /// the disk answers.
+    pub fn places(&self, leaves: Range<LeafIndex>) -> Result<Vec<LeafPlace>, StorageError> {
+        let rows = self.shared.files.noting(self.addresses(leaves.start.0..leaves.end.0))?;
+        Ok(rows.iter().map(LeafPlace::of).collect())
     }
 
     /// What is said of a stub that does not lead to its leaf's hash.
@@ -97,59 +86,5 @@ impl View {
             next = end;
         }
         Ok(rows)
-    }
-
-    /// Hands each record over, frames that lie side by side read together; every frame's checksum is verified.
-    pub(super) fn each_record(
-        &self,
-        addresses: &[Address],
-        mut each: impl FnMut(&Address, Blind, &[u8]),
-    ) -> Result<(), StorageError> {
-        let mut begin = 0;
-        while let Some(first) = addresses.get(begin) {
-            let mut end = begin + 1;
-            while let Some(next) = addresses.get(end)
-                && next.records_file() == first.records_file()
-                && u64::from(next.record.offset) == addresses[end - 1].end()
-                && next.end() - u64::from(first.record.offset) <= READ_BYTES_MAX
-            {
-                end += 1;
-            }
-            let offset = u64::from(first.record.offset);
-            let length =
-                usize::try_from(addresses[end - 1].end() - offset).expect("bounded above, or one frame");
-            let mut frames = vec![0; length];
-            self.shared.files.read(first.records_file(), offset, &mut frames)?;
-            let mut rest = &frames[..];
-            for address in &addresses[begin..end] {
-                let (frame, after) = rest.split_at(address.frame_length());
-                let (blind, record) = self.record_in(address, frame)?;
-                each(address, blind, record);
-                rest = after;
-            }
-            begin = end;
-        }
-        Ok(())
-    }
-
-    /// Blind and record bytes in a frame; its checksum is verified.
-    pub(super) fn record_in<'f>(
-        &self,
-        address: &Address,
-        frame: &'f [u8],
-    ) -> Result<(Blind, &'f [u8]), StorageError> {
-        let damaged = || {
-            let path = self.shared.files.path(address.records_file());
-            let offset = u64::from(address.record.offset);
-            StorageError::corrupt(&path, offset, "the record's frame fails its checksum")
-        };
-        let (header, payload) = frame.split_first_chunk::<FRAME_HEADER>().ok_or_else(damaged)?;
-        let header = FrameHeader::read(header);
-        let whole = header.length == address.record.length && header.kind == FrameKind::Record as u8;
-        if !whole || frame_crc(address.record.seed, frame) != header.crc {
-            return Err(damaged());
-        }
-        let (blind, record) = payload.split_first_chunk().ok_or_else(damaged)?;
-        Ok((Blind(*blind), record))
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use muniment_core::admission::{Admission, KeptAdmission};
-use muniment_core::digest::record_digest;
 use muniment_core::tree::HashReader;
 use muniment_core::{Blind, Hash, LeafIndex, LedgerId, Stub, Suite, Tree, TreeSize};
 
@@ -13,11 +12,11 @@ use super::derived_point::DerivedPoints;
 use super::extents::row_place;
 use super::file::LedgerFile;
 use super::files::{Files, lock};
-use super::kept::AdmissionOfLeaf;
+use super::kept::{AdmissionOfLeaf, AdmissionPlace, LeafPlace};
 use super::sync_point::SyncPoint;
 use super::world_dump::{DumpedWorld, check_dump};
 use crate::error::StorageError;
-use crate::frame::{FRAME_HEADER, FrameHeader, FrameKind};
+use crate::frame::{FRAME_HEADER, FrameHeader, FrameKind, frame_crc};
 
 /// What writer, views and jobs share.
 #[derive(Debug)]
@@ -154,6 +153,23 @@ impl View {
         Ok((blind, record.to_vec()))
     }
 
+    /// Where a leaf's record and admission are, and the record's digest.
+    ///
+    /// # Errors
+    /// As [`View::places`].
+    pub fn place(&self, leaf: LeafIndex) -> Result<LeafPlace, StorageError> {
+        self.shared.files.noting(self.address(leaf)).map(|address| LeafPlace::of(&address))
+    }
+
+    /// What was kept of an admission. Signature and root are not verified.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] if it can't be read; else what the disk answers.
+    pub fn kept_admission(&self, place: AdmissionPlace) -> Result<KeptAdmission, StorageError> {
+        let (segment, offset) = place.0;
+        self.shared.files.noting(self.read_admission(segment, offset))
+    }
+
     /// The admission that a leaf lies in, with the digests of all its records; `None` for a leaf that no admission
     /// covers.
     ///
@@ -183,9 +199,7 @@ impl View {
             leaf.0.saturating_sub(position)..leaf.0.saturating_add(records.saturating_sub(position).max(1));
         let mut addresses = self.addresses(around.start..around.end.min(self.size().0))?;
         addresses.retain(|row| row.admission == address.admission);
-        self.each_record(&addresses, |row, blind, record| {
-            digests.insert(u32::from(row.position), record_digest(self.suite, &blind, record));
-        })?;
+        digests.extend(addresses.iter().map(|row| (u32::from(row.position), row.record_digest)));
         let record_digests: Vec<Hash> = digests.into_values().collect();
         if let KeptAdmission::Admission { admission, .. } = &kept
             && Admission::root_over(self.suite, record_digests.iter().copied()) != admission.root
@@ -215,6 +229,23 @@ impl View {
         let (number, offset) = row_place(index, 32);
         self.shared.files.read(LedgerFile::Tree(level, number), offset, &mut hash)?;
         Ok(Hash(hash))
+    }
+
+    /// Blind and record bytes in a frame; its checksum is verified.
+    fn record_in<'f>(&self, address: &Address, frame: &'f [u8]) -> Result<(Blind, &'f [u8]), StorageError> {
+        let damaged = || {
+            let path = self.shared.files.path(address.records_file());
+            let offset = u64::from(address.record.offset);
+            StorageError::corrupt(&path, offset, "the record's frame fails its checksum")
+        };
+        let (header, payload) = frame.split_first_chunk::<FRAME_HEADER>().ok_or_else(damaged)?;
+        let header = FrameHeader::read(header);
+        let whole = header.length == address.record.length && header.kind == FrameKind::Record as u8;
+        if !whole || frame_crc(address.record.seed, frame) != header.crc {
+            return Err(damaged());
+        }
+        let (blind, record) = payload.split_first_chunk().ok_or_else(damaged)?;
+        Ok((Blind(*blind), record))
     }
 
     fn address(&self, leaf: LeafIndex) -> Result<Address, StorageError> {

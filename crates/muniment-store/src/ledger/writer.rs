@@ -39,6 +39,8 @@ pub struct AppendLeaf<'a> {
     pub blind: Blind,
     /// The record's bytes.
     pub record: &'a [u8],
+    /// H("muniment/v1/record" 00 blind record).
+    pub record_digest: Hash,
     /// Which of the batch's admissions it lies in; `None` for what no admission covers.
     pub admission: Option<u32>,
     /// Its position among that admission's records, from 0.
@@ -197,7 +199,8 @@ impl Writer {
                 });
                 let admission = leaf.admission.map(|number| places[number as usize]);
                 let position = u16::try_from(leaf.position).expect("the shape was checked");
-                Address { class: leaf.class, record, admission, position }
+                let record_digest = leaf.record_digest;
+                Address { class: leaf.class, record, admission, position, record_digest }
             })
             .collect();
         let rows = (first..).zip(&addresses).map(|(leaf, address)| address.encode(LeafIndex(leaf)));

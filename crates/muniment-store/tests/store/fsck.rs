@@ -126,6 +126,22 @@ fn any_byte_changed_in_an_evidence_file_is_found_in_its_file_and_row() {
     println!("{flips} of {flips} flips found");
 }
 
+/// A row whose checksum holds can still say what is not so: look-ups and receipts' paths rely on its digest.
+#[test]
+fn an_address_row_with_the_digest_of_another_record_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(Arc::new(FileDisk), dir.path(), &identity(SUITE)).unwrap();
+    let mut opened = ledger::open(data.disk(), &data.ledger_dir(), data.identity()).unwrap();
+    let mut wrong = batch(SUITE, 1, 4);
+    wrong.digests.swap(1, 2);
+    append(&mut opened.writer, &wrong).unwrap();
+    sync_point(&opened.writer, 1, true).unwrap();
+    drop((opened, data));
+    let found: Vec<(String, u64)> =
+        check(dir.path()).findings.into_iter().map(|finding| (finding.file, finding.offset)).collect();
+    assert_eq!(found, [("ledger/addresses/0000".to_owned(), 64), ("ledger/addresses/0000".to_owned(), 128)]);
+}
+
 #[test]
 fn removed_swapped_and_cut_files_are_found() {
     let dir = data_dir(false);

@@ -212,6 +212,7 @@ fn a_leaf_of_an_admission_that_the_batch_lacks_is_refused_and_harms_nothing() {
         class: good.classes[0],
         blind: good.blinds[0],
         record: &good.records[0],
+        record_digest: good.digests[0],
         admission: Some(1),
         position: 0,
     };

@@ -43,6 +43,8 @@ pub(crate) struct Batch {
     pub(crate) classes: Vec<RetentionClass>,
     pub(crate) blinds: Vec<Blind>,
     pub(crate) records: Vec<Vec<u8>>,
+    /// Of its records, those without a leaf behind them.
+    pub(crate) digests: Vec<Hash>,
 }
 
 /// Batch `number` with `count` leaves; a function of its arguments alone. Every fifth batch holds a duplicate.
@@ -99,9 +101,9 @@ pub(crate) fn batch_of(
         count: u32::try_from(digests.len()).unwrap(),
     };
     let records_admitted = digests.len();
-    let admission = Admission::sign(suite, ORIGIN, &key, vec![submission], digests);
+    let admission = Admission::sign(suite, ORIGIN, &key, vec![submission], digests.iter().copied());
     let kept = KeptAdmission::Admission { admission, absent: without_leaf };
-    Batch { kept, records_admitted, stubs, classes, blinds, records }
+    Batch { kept, records_admitted, stubs, classes, blinds, records, digests }
 }
 
 pub(crate) fn append(writer: &mut Writer, batch: &Batch) -> Result<(), muniment_store::StorageError> {
@@ -114,6 +116,7 @@ pub(crate) fn append(writer: &mut Writer, batch: &Batch) -> Result<(), muniment_
             class: batch.classes[at],
             blind: batch.blinds[at],
             record: &batch.records[at],
+            record_digest: batch.digests[at],
             admission: Some(0),
             position: u32::try_from(at).unwrap(),
         })

@@ -19,8 +19,6 @@ use muniment_store::FileDisk;
 use crate::config::Config;
 use crate::{founding, init, secrets};
 
-/// Threads of the peers' runtime: disk and apply have threads of their own.
-const PEER_THREADS: usize = 2;
 /// How long peers' calls may finish after the public port is closed.
 const PEER_DRAIN: Duration = Duration::from_secs(3);
 /// How long the last sync point is waited for.
@@ -83,6 +81,13 @@ fn insist_on_node(
     Ok(())
 }
 
+/// Threads of the peers' runtime: disk and apply have threads of their own. On a small machine two would mostly wake each
+/// other.
+fn peer_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores <= 2 { 1 } else { 2 }
+}
+
 impl Running {
     /// Starts everything, from the inside out.
     ///
@@ -90,7 +95,7 @@ impl Running {
     /// The first part that does not start; nothing is left running.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
         let Checked { founding, keys, incarnation, trust, client, peer } = Checked::read(config)?;
-        let runtime = PeerRuntime::start(PEER_THREADS).context("start the peers' threads")?;
+        let runtime = PeerRuntime::start(peer_threads()).context("start the peers' threads")?;
         let peers = Arc::new(Peers::of_founding(&founding, &config.peer_addresses));
         let transport = GrpcTransport::new(TransportOptions {
             ledger_id: founding.ledger_id(),

@@ -74,6 +74,7 @@ fn append(writer: &mut Writer, applied: &Applied) -> Result<(), StorageError> {
             class: leaf.stub.class,
             blind: leaf.blind,
             record: &leaf.record,
+            record_digest: leaf.record_digest,
             admission: Some(leaf.admission),
             position: leaf.position,
         })
