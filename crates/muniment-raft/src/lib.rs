@@ -13,7 +13,9 @@ mod abstention;
 mod admitter;
 mod apply_worker;
 mod board;
+mod bureau_rates;
 mod catch_up;
+mod charge;
 mod clocks;
 mod codec;
 mod derive;
@@ -61,6 +63,7 @@ mod transport;
 mod type_config;
 mod wiring;
 
+pub use bureau_rates::{OverRate, Rate, RateLimiter, RateLimits};
 pub use environment::{Environment, SystemEnvironment};
 pub use handle::{Handle, InitializeError, ReadError};
 pub use lifecycle::NodeState;
