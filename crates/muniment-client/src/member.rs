@@ -94,10 +94,10 @@ impl Member {
         let channel = endpoint.connect_with_connector(connector).await;
         let word = tokio::time::timeout(limit, dialled.first_word).await;
         match (word, channel) {
-            (Ok(Ok(Err(refused))), _) => return Err(refused),
-            (_, Err(error)) => return Err(DialError::Io(chain_of(&error))),
-            (Err(_), _) => return Err(DialError::TimedOut(limit)),
-            (Ok(Err(_)), _) => return Err(DialError::Closed),
+            (Ok(Ok(Err(refused))), _) => Err(refused),
+            (_, Err(error)) => Err(DialError::Io(chain_of(&error))),
+            (Err(_), _) => Err(DialError::TimedOut(limit)),
+            (Ok(Err(_)), _) => Err(DialError::Closed),
             (Ok(Ok(Ok(()))), Ok(taken)) => {
                 *held = Some(taken.clone());
                 Ok(taken)

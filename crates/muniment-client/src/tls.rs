@@ -176,7 +176,9 @@ fn refused_certificate(alert: AlertDescription) -> Option<String> {
         AlertDescription::UnknownCA => "its issuer is not the CA of the bureau that it names",
         AlertDescription::CertificateRequired => "none was shown",
         AlertDescription::AccessDenied => "its bearer has no access",
-        AlertDescription::CertificateUnknown => "it does not hold, or its name or role is none that may call here",
+        AlertDescription::CertificateUnknown => {
+            "it does not hold, or its name or role is none that may call here"
+        }
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::DecryptError => return Some(format!("it does not hold ({alert:?})")),

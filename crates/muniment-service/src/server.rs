@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 
 use crate::cluster_service::ClusterApi;
@@ -112,22 +113,12 @@ impl Server {
 
         let (reporter, health) = tonic_health::server::health_reporter();
         let gate = Gate::of::<ConnectionInfo>(limits.clone(), metrics);
-        let ledger = LedgerServiceServer::new(LedgerApi(Arc::clone(&service)));
-        let cluster = ClusterServiceServer::new(ClusterApi(Arc::clone(&service)));
-        let mut routes = Routes::builder();
-        routes
-            .add_service(ledger.max_decoding_message_size(MESSAGE_BYTES_MAX))
-            .add_service(cluster.max_decoding_message_size(MESSAGE_BYTES_MAX))
-            .add_service(health.clone())
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?);
-        let gated = routes.routes().prepare().into_axum_router();
-        let gated = gated.layer(middleware::from_fn_with_state(gate, gate::pass));
+        let routes = public_routes(&service, health.clone(), gate)?;
         let age_max = Some(limits.connection_age.saturating_add(limits.drain));
         let incoming = accept(public_listener, config, tls.trust, AcceptOptions { age_max, ..tls.accept });
         let closed = incoming.closed();
         let end = ended(stopping_seen.clone());
-        let server = transport(&limits).add_routes(Routes::from(gated));
+        let server = transport(&limits).add_routes(routes);
         let public = tokio::spawn(logged("public", server.serve_with_incoming_shutdown(incoming, end)));
 
         let inside = Internal { service: Arc::clone(&service), draining: draining_seen.clone(), closed };
@@ -189,6 +180,25 @@ impl RunningServer {
             tracing::error!(%error, "stop the look-ups");
         }
     }
+}
+
+/// All that the public port serves, behind its gate.
+fn public_routes(
+    service: &Arc<Service>,
+    health: HealthServer<impl Health>,
+    gate: Arc<Gate>,
+) -> Result<Routes, StartError> {
+    let ledger = LedgerServiceServer::new(LedgerApi(Arc::clone(service)));
+    let cluster = ClusterServiceServer::new(ClusterApi(Arc::clone(service)));
+    let mut routes = Routes::builder();
+    routes
+        .add_service(ledger.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(cluster.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let gated = routes.routes().prepare().into_axum_router();
+    Ok(Routes::from(gated.layer(middleware::from_fn_with_state(gate, gate::pass))))
 }
 
 fn transport(limits: &ServiceLimits) -> tonic::transport::Server {
