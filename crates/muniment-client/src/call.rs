@@ -67,6 +67,8 @@ struct Tried {
     /// A refusal to sign for another bureau's client: the call's error only where nothing else went wrong.
     foreign: Option<(String, ErrorReport)>,
     others_failed: bool,
+    /// A member that refused the caller's certificate, and why.
+    certificate: Option<(String, String)>,
     last: String,
 }
 
@@ -125,6 +127,7 @@ impl Caller {
         let mut tried = Tried::default();
         'rounds: for round in 0..self.retry.attempts.max(1) {
             let mut pause = self.retry.pause(round);
+            let mut is_shut_out = true;
             for member in self.order(purpose) {
                 let left = end.saturating_duration_since(Instant::now());
                 if left.is_zero() {
@@ -137,6 +140,7 @@ impl Caller {
                     Ok(answer) => return Ok(Answered { answer, member }),
                     Err(fault) => fault,
                 };
+                is_shut_out &= matches!(fault, Fault::Dial(DialError::CertificateRefused(_)));
                 let goes_on = tried.note(purpose, &member, fault, name)?;
                 match goes_on {
                     Next::Member => {}
@@ -146,8 +150,8 @@ impl Caller {
                     }
                 }
             }
-            if self.members.iter().all(|member| member.bureau() == Bureau::Other) && purpose != Purpose::Read
-            {
+            let is_foreign = self.members.iter().all(|member| member.bureau() == Bureau::Other);
+            if is_shut_out || (is_foreign && purpose != Purpose::Read) {
                 break;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -229,7 +233,12 @@ impl Tried {
         self.others_failed |= !is_foreign;
         let is_write = purpose != Purpose::Read;
         match fault {
-            Fault::Dial(_) => Ok(Next::Member),
+            Fault::Dial(error) => {
+                if let DialError::CertificateRefused(why) = error {
+                    self.certificate = Some((endpoint.clone(), why));
+                }
+                Ok(Next::Member)
+            }
             // Nobody else's node signs for this caller: only the others are asked from now on.
             Fault::Refused(report) if is_write && report.reason == Reason::AttributionRequired => {
                 member.learn(Bureau::Other);
@@ -270,9 +279,10 @@ impl Tried {
             return Error::OutcomeUnknown { call, request_id, tries: self.tries, last: self.last };
         }
         let foreign = self.foreign.filter(|_| !self.others_failed);
-        match self.refused.or(foreign) {
-            Some((endpoint, report)) => Error::refused(call, &endpoint, report),
-            None => Error::Unreachable { call, waited, last: self.last },
+        match (self.refused.or(foreign), self.certificate) {
+            (Some((endpoint, report)), _) => Error::refused(call, &endpoint, report),
+            (None, Some((endpoint, why))) => Error::CertificateRefused { call, endpoint, why },
+            (None, None) => Error::Unreachable { call, waited, last: self.last },
         }
     }
 }

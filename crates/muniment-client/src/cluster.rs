@@ -75,8 +75,7 @@ impl Client {
                 Error::Foreign { call, endpoint, code, message }
             }
             fault @ (Fault::Dial(_) | Fault::Bare { .. }) => {
-                let last = format!("{endpoint}: {fault}");
-                Error::Unreachable { call, waited: self.caller().deadline, last }
+                Error::unanswered(call, &endpoint, fault, self.caller().deadline)
             }
         }
     }

@@ -8,9 +8,11 @@ use muniment_proto::error_report::ErrorReport;
 use thiserror::Error;
 use tonic::Code;
 
+use crate::call::Fault;
 use crate::evidence::EvidenceError;
 use crate::options::OptionsError;
 use crate::pin::StateError;
+use crate::tls::{CHECK_CERTIFICATE, DialError};
 
 /// A member's refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,16 @@ pub enum Error {
         waited: Duration,
         /// What was tried last, member by member.
         last: String,
+    },
+    /// A member refused this client's certificate, and no other answered; nothing was sent.
+    #[error("{call} at {endpoint}: the member refused this client's certificate: {why}; {CHECK_CERTIFICATE}")]
+    CertificateRefused {
+        /// The call.
+        call: &'static str,
+        /// Who refused it.
+        endpoint: String,
+        /// What the member's alert says.
+        why: String,
     },
     /// Something answered that is no member, or is of another build.
     #[error("{call} at {endpoint}: {code:?}: {message}")]
@@ -143,6 +155,7 @@ impl Error {
             Self::Options(_) => "correct the options",
             Self::Random(_) => "look at the system's random number source",
             Self::Unreachable { .. } => "check the endpoints and whether the members run",
+            Self::CertificateRefused { .. } => CHECK_CERTIFICATE,
             Self::Foreign { .. } => "check that the endpoint is a member's client address (port 7443)",
             Self::Answer { .. } => "report it with the member's name: its build and this one disagree",
             Self::Evidence { fault, .. } if fault.is_undecidable() => "get a newer trust file or client",
@@ -161,9 +174,21 @@ impl Error {
             Self::Options(_) | Self::Record(_) => Class::Malformed,
             Self::Random(_) | Self::Foreign { .. } | Self::Answer { .. } | Self::State(_) => Class::Other,
             Self::OutcomeUnknown { .. } | Self::Unreachable { .. } => Class::Unavailable,
+            Self::CertificateRefused { .. } => Class::NotPermitted,
             Self::Evidence { fault, .. } if fault.is_undecidable() => Class::Unavailable,
             Self::Evidence { .. } => Class::Tampered,
             Self::Refused(refusal) => class_of(refusal.report.code()),
+        }
+    }
+
+    /// No member answered; the last one may have refused the certificate.
+    pub(crate) fn unanswered(call: &'static str, endpoint: &str, fault: Fault, waited: Duration) -> Self {
+        let endpoint = endpoint.to_owned();
+        match fault {
+            Fault::Dial(DialError::CertificateRefused(why)) => {
+                Self::CertificateRefused { call, endpoint, why }
+            }
+            fault => Self::Unreachable { call, waited, last: format!("{endpoint}: {fault}") },
         }
     }
 

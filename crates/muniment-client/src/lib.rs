@@ -19,6 +19,8 @@ mod client;
 mod cluster;
 mod error;
 mod evidence;
+mod first_word;
+mod identity;
 mod list;
 mod member;
 mod options;

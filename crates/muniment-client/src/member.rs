@@ -71,7 +71,8 @@ impl Member {
         *self.channel.lock().await = None;
     }
 
-    /// The connection, made if there is none.
+    /// The connection, made if there is none: one that the member took, so that a call over it that brings no answer may have
+    /// arrived, and one that was refused has sent none.
     pub(crate) async fn channel(&self, dialler: &Dialler, limit: Duration) -> Result<Channel, DialError> {
         let locked = tokio::time::timeout(limit, self.channel.lock()).await;
         let mut held = locked.map_err(|_| DialError::TimedOut(limit))?;
@@ -91,9 +92,17 @@ impl Member {
             .keep_alive_timeout(KEEP_ALIVE)
             .keep_alive_while_idle(true);
         let channel = endpoint.connect_with_connector(connector).await;
-        let channel = channel.map_err(|error| DialError::Io(chain_of(&error)))?;
-        *held = Some(channel.clone());
-        Ok(channel)
+        let word = tokio::time::timeout(limit, dialled.first_word).await;
+        match (word, channel) {
+            (Ok(Ok(Err(refused))), _) => Err(refused),
+            (_, Err(error)) => Err(DialError::Io(chain_of(&error))),
+            (Err(_), _) => Err(DialError::TimedOut(limit)),
+            (Ok(Err(_)), _) => Err(DialError::Closed),
+            (Ok(Ok(Ok(()))), Ok(taken)) => {
+                *held = Some(taken.clone());
+                Ok(taken)
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::member::{Bureau, Member};
 use crate::prepared::Prepared;
 use crate::submit::Submitted;
+use crate::tls::DialError;
 
 const CALL: &str = "SubmitStream";
 /// Records unanswered, at most: half of where a member stops reading.
@@ -84,6 +85,7 @@ impl Client {
             progress: Instant::now(),
             failing_since: None,
             last: String::new(),
+            certificate: None,
             tries: 0,
         };
         tokio::spawn(run.run());
@@ -110,6 +112,8 @@ struct Run {
     /// Since when calls break without an answer.
     failing_since: Option<Instant>,
     last: String,
+    /// Who refused the caller's certificate last, and why; none once another connection came about.
+    certificate: Option<(String, String)>,
     tries: u32,
 }
 
@@ -165,6 +169,10 @@ impl Run {
         let failing_since = *self.failing_since.get_or_insert_with(Instant::now);
         let is_over = failing_since.elapsed() > self.client.caller().deadline;
         self.last = format!("{}: {fault}", member.address);
+        self.certificate = match &fault {
+            Fault::Dial(DialError::CertificateRefused(why)) => Some((member.address.clone(), why.clone())),
+            _ => None,
+        };
         match fault {
             Fault::Refused(report) if report.reason == Reason::AttributionRequired => {
                 member.learn(Bureau::Other);
@@ -211,10 +219,13 @@ impl Run {
             Some((position, prepared)) if *position < self.sent_before => {
                 Error::OutcomeUnknown { call: CALL, request_id: prepared.request_id, tries: self.tries, last }
             }
-            _ => {
-                let waited = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
-                Error::Unreachable { call: CALL, waited, last }
-            }
+            _ => match self.certificate.clone() {
+                Some((endpoint, why)) => Error::CertificateRefused { call: CALL, endpoint, why },
+                None => {
+                    let waited = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
+                    Error::Unreachable { call: CALL, waited, last }
+                }
+            },
         }
     }
 

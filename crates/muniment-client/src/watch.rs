@@ -141,7 +141,6 @@ impl Watch {
     async fn judge(&mut self, member: &Member, fault: Fault) -> Result<(), Error> {
         let since = *self.failing_since.get_or_insert_with(Instant::now);
         let endpoint = &member.address;
-        let last = format!("{endpoint}: {fault}");
         let mut asked = Duration::ZERO;
         match fault {
             Fault::Refused(report) if retry_of(report.reason) == Retry::No => {
@@ -156,14 +155,14 @@ impl Watch {
                 let endpoint = endpoint.clone();
                 return Err(Error::Foreign { call: CALL, endpoint, code, message });
             }
-            Fault::Refused(report) if retry_of(report.reason) == Retry::Same => {
+            Fault::Refused(ref report) if retry_of(report.reason) == Retry::Same => {
                 asked = report.retry_after.unwrap_or_default();
             }
             Fault::Refused(_) | Fault::Bare { .. } | Fault::Dial(_) => member.failed().await,
         }
         let waited = since.elapsed();
         if waited > self.client.caller().deadline {
-            return Err(Error::Unreachable { call: CALL, waited, last });
+            return Err(Error::unanswered(CALL, endpoint, fault, waited));
         }
         let pause = self.client.caller().retry.pause(self.round).max(asked);
         self.round += 1;

@@ -182,6 +182,20 @@ impl<'a> Batch<'a> {
 }
 
 impl Part<'_> {
+    /// Reads the admission of an encoded part and leaves its records unread.
+    ///
+    /// # Errors
+    /// [`BatchError`], also for a part of another type; it counts as part 0.
+    pub fn read_admission(bytes: &[u8]) -> Result<Admission, BatchError> {
+        let mut reader = Reader::new(bytes);
+        match reader.u8()? {
+            PART_ADMISSION => {}
+            kind => return Err(BatchError::PartType { part: 0, kind }),
+        }
+        let mut content = Reader::new(reader.block()?);
+        Admission::read(&mut content).map_err(|error| BatchError::Admission { part: 0, error })
+    }
+
     /// Type, length and content: what [`encode_batch`] takes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

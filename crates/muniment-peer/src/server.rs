@@ -25,8 +25,8 @@ use crate::lanes::{LaneLimits, Lanes};
 use crate::peers::Peers;
 use crate::refused::Refused;
 use crate::tls::{
-    AcceptOptions, ConnectionInfo, Credentials, Cutter, Identity, Port, Role, ServerPolicy, Trust, accept,
-    server_config,
+    AcceptOptions, ClosedCounts, ConnectionInfo, Credentials, Cutter, Identity, Port, Role, ServerPolicy,
+    Trust, accept, server_config,
 };
 use crate::{FRAME_BYTES_MAX, MESSAGE_BYTES_MAX};
 
@@ -38,6 +38,11 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const CONNECTION_STREAMS_MAX: u32 = 1024;
 /// Bytes of a call's headers.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Streams that a peer took back before they were looked at; more end the connection (CVE-2023-44487, rapid reset).
+const RESETS_PENDING_MAX: usize = 64;
+/// Streams that a peer made this side reset, over a connection's life; more end it (CVE-2025-8671). Without this line tonic
+/// knows no bound.
+const STREAM_ERRORS_MAX: usize = 64;
 /// Between HTTP/2 pings, and how long one may go unanswered.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// Longest time of a call, whatever its caller says.
@@ -94,6 +99,7 @@ pub struct PeerServer {
     stop: watch::Sender<bool>,
     cutters: Arc<Mutex<Vec<Cutter>>>,
     port: Option<Port>,
+    closed: ClosedCounts,
     task: JoinHandle<()>,
 }
 
@@ -118,7 +124,7 @@ impl PeerServer {
         let (stop, stopped) = watch::channel(false);
         let cutters = Arc::new(Mutex::new(Vec::new()));
         let mut incoming = accept(listener, config, trust, options.accept);
-        let port = incoming.port();
+        let (port, closed) = (incoming.port(), incoming.closed());
         let listed = Arc::clone(&cutters);
         let incoming = incoming.inspect(move |connection| {
             if let Ok(connection) = connection {
@@ -134,6 +140,8 @@ impl PeerServer {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_concurrent_streams(CONNECTION_STREAMS_MAX)
             .http2_max_header_list_size(HEADER_BYTES_MAX)
+            .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
+            .http2_max_local_error_reset_streams(Some(STREAM_ERRORS_MAX))
             .http2_keepalive_interval(Some(KEEP_ALIVE))
             .http2_keepalive_timeout(Some(KEEP_ALIVE))
             .timeout(CALL_MAX)
@@ -148,13 +156,19 @@ impl PeerServer {
                 tracing::error!(%error, "the peers' server ended");
             }
         });
-        Ok(Self { address, stop, cutters, port, task })
+        Ok(Self { address, stop, cutters, port, closed, task })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The connections that it closed by itself, by reason.
+    #[must_use]
+    pub const fn closed(&self) -> &ClosedCounts {
+        &self.closed
     }
 
     /// Takes nothing new, ends streams, lets calls finish until `deadline`, then cuts what is left. The port is free when
@@ -167,8 +181,8 @@ impl PeerServer {
         }
         if timeout(deadline, &mut task).await.is_err() {
             let open = std::mem::take(&mut *cutters.lock().unwrap_or_else(PoisonError::into_inner));
-            tracing::warn!(connections = open.len(), "cut peers that did not finish in time");
-            open.iter().for_each(Cutter::cut);
+            let cut = open.iter().filter(|connection| connection.cut()).count();
+            tracing::warn!(connections = cut, "cut peers that did not finish in time");
             task.abort();
             // What it answers is that it was aborted.
             drop(task.await);

@@ -14,7 +14,9 @@ mod admission_paths;
 mod admitter;
 mod apply_worker;
 mod board;
+mod bureau_rates;
 mod catch_up;
+mod charge;
 mod clocks;
 mod codec;
 mod derive;
@@ -63,6 +65,7 @@ mod type_config;
 mod verify_stage;
 mod wiring;
 
+pub use bureau_rates::{OverRate, Rate, RateLimiter, RateLimits};
 pub use environment::{Environment, SystemEnvironment};
 pub use handle::{Handle, InitializeError, ReadError};
 pub use lifecycle::NodeState;

@@ -11,6 +11,7 @@ use muniment_core::keys::SigningKey;
 use muniment_ledger::judge::Rules;
 use muniment_store::disk::Disk;
 
+use crate::bureau_rates::RateLimits;
 use crate::notary::Notary;
 use crate::transport::Transport;
 
@@ -136,6 +137,8 @@ pub struct Limits {
     pub log_keep_for_peer_bytes: u64,
     /// Bytes of one Raft log segment.
     pub log_segment_bytes: u64,
+    /// What each bureau may have proposed while this node leads, before RATE_LIMITED.
+    pub bureau_rates: RateLimits,
 }
 
 impl Default for Limits {
@@ -153,6 +156,7 @@ impl Default for Limits {
             log_keep_bytes: 1024 * MIB,
             log_keep_for_peer_bytes: 8 * 1024 * MIB,
             log_segment_bytes: 64 * MIB,
+            bureau_rates: RateLimits::default(),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use muniment_core::note::{KeyId, Line};
 use muniment_core::reader::Reader;
-use muniment_core::{LeafIndex, LogIndex, NodeId, Reason, TreeSize, UnixMillis, Verdict};
+use muniment_core::{BureauNumber, LeafIndex, LogIndex, NodeId, Reason, TreeSize, UnixMillis, Verdict};
 use muniment_ledger::{Outcome, Rejection};
 
+use crate::bureau_rates::{OverRate, Rate};
 use crate::codec::{CodecError, put_block, put_count, read_bool, read_count};
 use crate::submission::{Refusal, SignedPart, SubmissionOutcome, SubmitError, Wait};
 
@@ -50,6 +51,8 @@ const KINDS: [Kind; 14] = [
 
 /// Most outcomes of one answer: the records of one batch.
 const OUTCOMES_MAX: u32 = 2_048;
+/// Longest wait that a leader may ask for: a bucket refills in a second, the largest batch at the lowest rate in an hour.
+const RETRY_AFTER_MAX_MICROS: u64 = 3_600_000_000;
 /// Most signature lines of one message.
 const LINES_MAX: u32 = 32;
 
@@ -208,6 +211,14 @@ fn put_refusal(bytes: &mut Vec<u8>, refusal: &Refusal) {
             bytes.push(5);
             bytes.extend_from_slice(&ahead_ms.to_be_bytes());
         }
+        Refusal::RateLimited(OverRate { bureau, rate, limit, retry_after }) => {
+            bytes.push(6);
+            bytes.extend_from_slice(&bureau.0.to_be_bytes());
+            bytes.push(*rate as u8);
+            bytes.extend_from_slice(&limit.to_be_bytes());
+            let micros = u64::try_from(retry_after.as_micros()).unwrap_or(u64::MAX);
+            bytes.extend_from_slice(&micros.to_be_bytes());
+        }
         other @ (Refusal::TooLarge { .. } | Refusal::Empty | Refusal::NoQuorum { .. }) => {
             bytes.push(4);
             put_block(bytes, other.to_string().as_bytes());
@@ -229,6 +240,15 @@ fn read_refusal(reader: &mut Reader<'_>) -> Result<Refusal, CodecError> {
         }
         4 => Refusal::NotRunning(read_text(reader)?),
         5 => Refusal::ClockUnsynced { ahead_ms: i64::from_be_bytes(reader.array()?) },
+        6 => {
+            let bureau = BureauNumber(reader.u32()?);
+            let found = reader.u8()?;
+            let rate = Rate::ALL.into_iter().find(|rate| *rate as u8 == found);
+            let rate = rate.ok_or(CodecError::Unknown { what: "rate", found })?;
+            let limit = reader.u64()?;
+            let retry_after = Duration::from_micros(reader.u64()?.min(RETRY_AFTER_MAX_MICROS));
+            Refusal::RateLimited(OverRate { bureau, rate, limit, retry_after })
+        }
         found => return Err(CodecError::Unknown { what: "refusal", found }),
     })
 }
@@ -298,6 +318,12 @@ mod tests {
             Refusal::NotLeader { leader: None },
             Refusal::NotRunning("halted".to_owned()),
             Refusal::ClockUnsynced { ahead_ms: -12 },
+            Refusal::RateLimited(OverRate {
+                bureau: BureauNumber(13),
+                rate: Rate::Bytes,
+                limit: 14,
+                retry_after: Duration::from_micros(15),
+            }),
         ];
         let failures = refusals.map(|refusal| Err(SubmitError::NotWritten(refusal)));
         let unknown = Err(SubmitError::OutcomeUnknown("lost".to_owned()));

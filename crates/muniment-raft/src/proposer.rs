@@ -13,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use muniment_core::batch::{BATCH_HEADER_LENGTH, BatchHeader, SealMark, encode_batch};
 use muniment_core::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
-use muniment_core::{LedgerId, NodeId};
+use muniment_core::{BureauNumber, LedgerId, NodeId};
 use muniment_ledger::PartOutcome;
 use openraft::AsyncRuntime;
 use openraft::errors::{ClientWriteError, ForwardToLeader};
@@ -22,6 +22,8 @@ use openraft::raft::ClientWriteResult;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::apply_worker::LifeClock;
+use crate::bureau_rates::RateLimiter;
+use crate::charge::charge;
 use crate::environment::Environment;
 use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
@@ -46,12 +48,15 @@ pub(crate) struct Proposal {
     /// The node that it came from: parts of different nodes take turns.
     pub(crate) from: NodeId,
     pub(crate) part: SignedPart,
+    /// The bureau among whose submissions in flight it counts, once it was let pass.
+    pub(crate) charged: Option<BureauNumber>,
     pub(crate) done: oneshot::Sender<PartResult>,
 }
 
 /// An entry on its way.
 struct Flight<Rt: AsyncRuntime> {
-    parts: Vec<oneshot::Sender<PartResult>>,
+    /// Who pays for each part, and who waits for it.
+    parts: Vec<(Option<BureauNumber>, oneshot::Sender<PartResult>)>,
     mark: SealMark,
     proposed_at: Duration,
     result: Option<ClientWriteResult<TypeConfig<Rt>>>,
@@ -70,7 +75,9 @@ pub(crate) struct Proposer<R: Environment> {
     raft: RaftOf<R>,
     environment: R,
     clock: LifeClock<R>,
+    me: NodeId,
     ledger_id: LedgerId,
+    origin: String,
     published: Published,
     gauges: Gauges,
     lifecycle: Lifecycle,
@@ -78,6 +85,7 @@ pub(crate) struct Proposer<R: Environment> {
     limits: Limits,
     queue: PartQueue,
     pace: SealPace,
+    rates: RateLimiter,
 }
 
 /// Parts by the node that they came from, taken in turn.
@@ -177,7 +185,9 @@ impl<R: Environment> Proposer<R> {
             raft: core.raft.clone(),
             environment,
             clock: core.clock,
+            me: core.me,
             ledger_id: core.ledger_id,
+            origin: core.context.members.origin.clone(),
             published: core.published.clone(),
             gauges: core.gauges.clone(),
             lifecycle: core.lifecycle.clone(),
@@ -185,6 +195,7 @@ impl<R: Environment> Proposer<R> {
             limits: core.limits.clone(),
             queue: PartQueue::default(),
             pace: SealPace::default(),
+            rates: RateLimiter::new(core.limits.bureau_rates),
         }
     }
 
@@ -209,14 +220,33 @@ impl<R: Environment> Proposer<R> {
             };
             match event {
                 Event::Landed(flight) => self.land(flight),
-                Event::Proposed(Some(proposal)) => self.queue.push(proposal),
+                Event::Proposed(Some(proposal)) => self.take_in(proposal),
                 Event::Proposed(None) => return,
                 Event::Time => {}
             }
             while let Ok(proposal) = self.proposals.try_recv() {
-                self.queue.push(proposal);
+                self.take_in(proposal);
             }
         }
+    }
+
+    /// Queues a part; while this node leads, refuses it whole if its bureau has more proposed than it may. Nothing of it has
+    /// reached Raft then, and what was queued before keeps its order.
+    fn take_in(&mut self, mut proposal: Proposal) {
+        if self.raft.is_leader() {
+            let (view, part) = (self.published.view(), &proposal.part);
+            let charge = charge(&view.world, &self.origin, self.me, proposal.from, part);
+            if let Some((bureau, records)) = charge {
+                let admitted = self.rates.admit(bureau, records, part.bytes.len(), self.clock.elapsed());
+                if let Err(over) = admitted {
+                    // A submitter that went away asks again with the same request id.
+                    drop(proposal.done.send(Err(Refusal::RateLimited(over).into())));
+                    return;
+                }
+                proposal.charged = Some(bureau);
+            }
+        }
+        self.queue.push(proposal);
     }
 
     /// The parts of the next entry, if one may go out now; none of them for an empty marked entry.
@@ -300,7 +330,7 @@ impl<R: Environment> Proposer<R> {
         self.pace.cosigned_waits = mark == SealMark::None && (self.pace.cosigned_waits || waits);
         let (responder, receiver) = OneshotResponder::new_pair();
         let sent = self.raft.client_write_ff(data, Some(responder)).await.is_ok();
-        let parts = proposals.into_iter().map(|proposal| proposal.done).collect();
+        let parts = proposals.into_iter().map(|proposal| (proposal.charged, proposal.done)).collect();
         let mut flight = Flight { parts, mark, proposed_at: now, result: None };
         Box::pin(async move {
             if sent {
@@ -331,7 +361,8 @@ impl<R: Environment> Proposer<R> {
             self.pace.last_mark = Duration::ZERO;
             self.pace.quiet_until = self.clock.elapsed() + self.timings.heartbeat / 4;
         }
-        for (part, done) in flight.parts.into_iter().enumerate() {
+        for (part, (charged, done)) in flight.parts.into_iter().enumerate() {
+            charged.into_iter().for_each(|bureau| self.rates.done(bureau));
             let answer = match &result {
                 Ok(outcome) => part_result(outcome, part),
                 Err(error) => Err(error.clone()),

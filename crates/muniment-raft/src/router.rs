@@ -106,14 +106,14 @@ impl<R: Environment> Router<R> {
     /// Hands a part to this node's proposer without waiting; `None` if the node is over.
     pub(crate) fn hand_to_proposer(&self, part: SignedPart) -> Option<oneshot::Receiver<PartResult>> {
         let (done, result) = oneshot::channel();
-        let proposal = Proposal { from: self.me, part, done };
+        let proposal = Proposal { from: self.me, part, charged: None, done };
         self.proposals.send(proposal).is_ok().then_some(result)
     }
 
     /// Proposes on this node, which answers NOT_LEADER if it does not lead.
     pub(crate) async fn propose(&self, from: NodeId, part: SignedPart) -> PartResult {
         let (done, result) = oneshot::channel();
-        let proposal = Proposal { from, part, done };
+        let proposal = Proposal { from, part, charged: None, done };
         let stopped = || Refusal::NotRunning(self.lifecycle.state().to_string());
         self.proposals.send(proposal).map_err(|_| stopped())?;
         let unknown = |_| SubmitError::OutcomeUnknown("the node stopped before it answered".to_owned());

@@ -7,6 +7,8 @@ use muniment_core::{Blind, LogIndex, NodeId, Reason, RequestId, TreeSize, UnixMi
 use muniment_ledger::{Outcome, Rejection};
 use thiserror::Error;
 
+use crate::bureau_rates::OverRate;
+
 /// A record as its client made it: kept, with its blind and request id, for every retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRecord {
@@ -98,6 +100,9 @@ pub enum Refusal {
         /// When a retry may fare better.
         retry_after: Duration,
     },
+    /// The bureau has more proposed by the leader than it may.
+    #[error("bureau {} is {} at the leader; retry after {} ms", .0.bureau, .0, .0.retry_after.as_millis())]
+    RateLimited(OverRate),
     /// The disk reserve is reached.
     #[error(
         "storage full: {available} bytes left, {reserve} are kept in reserve; free some or grow the disk"
@@ -153,6 +158,7 @@ impl Refusal {
             Self::TooLarge { .. } => Reason::RecordTooLarge,
             Self::Empty => Reason::InvalidRecord,
             Self::Overloaded { .. } => Reason::Overloaded,
+            Self::RateLimited(_) => Reason::RateLimited,
             Self::StorageFull { .. } => Reason::StorageFull,
             Self::ClockUnsynced { .. } => Reason::ClockUnsynced,
             Self::NoQuorum { .. } => Reason::NoQuorum,

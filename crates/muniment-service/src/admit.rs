@@ -13,7 +13,7 @@ use muniment_proto::error_report::ErrorReport;
 use muniment_proto::field_error::{FieldError, RequestError};
 use muniment_proto::metadata;
 use muniment_proto::submission::{Level, NewRecord};
-use muniment_raft::{SignedPart, Submission, SubmissionOutcome, SubmitError, Wait};
+use muniment_raft::{Refusal, SignedPart, Submission, SubmissionOutcome, SubmitError, Wait};
 use tokio::time::timeout_at;
 
 use crate::caller::Caller;
@@ -197,6 +197,9 @@ pub(crate) async fn deliver(
             Err(SubmitError::OutcomeUnknown("no outcome within 90 % of the call's deadline".to_owned()))
         }
     };
+    if let Err(SubmitError::NotWritten(Refusal::RateLimited(over))) = &outcome {
+        service.metrics.rate_limited(over.bureau);
+    }
     Ok(outcome?)
 }
 

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use muniment_peer::tls::ClosedCounts;
 use tokio::sync::watch;
 
 use crate::readiness::{Check, holds, liveness, readiness};
@@ -21,6 +22,8 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) struct Internal {
     pub(crate) service: Arc<Service>,
     pub(crate) draining: watch::Receiver<bool>,
+    /// What the public port closed by itself.
+    pub(crate) closed: ClosedCounts,
 }
 
 /// The routes of the internal port, without health.
@@ -45,7 +48,7 @@ async fn readyz(State(internal): State<Internal>, request: Request) -> Response 
 async fn metrics(State(internal): State<Internal>) -> Response {
     let service = &internal.service;
     let status = service.pulse.beat().status;
-    match service.metrics.text(&status, service.lookups.size().0) {
+    match service.metrics.text(&status, service.lookups.size().0, &internal.closed) {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -40,5 +40,4 @@ mod submit_stream;
 mod watch_records;
 
 pub use options::{ServerOptions, ServerTls, ServiceLimits};
-pub use rate_limit::RateLimits;
 pub use server::{RunningServer, Server, StartError};

@@ -1,8 +1,10 @@
 //! What this crate counts. Names `muniment_*` and `grpc_server_*`, base units, bounded labels.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use muniment_core::BureauNumber;
+use muniment_peer::tls::{Closed, ClosedCounts};
 use muniment_raft::Status;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -32,6 +34,11 @@ struct Bureau {
     bureau: u32,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    reason: &'static str,
+}
+
 /// The metrics of one server. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -39,6 +46,7 @@ pub(crate) struct Metrics {
     handled: Family<Handled, Counter>,
     handling: Family<Handling, Histogram, fn() -> Histogram>,
     rate_limited: Family<Bureau, Counter>,
+    connections_closed: Family<Why, Counter>,
     /// Callers that knew a larger tree than this ledger has.
     pub(crate) resume_points_beyond: Counter,
     /// Streams that were cut off because their reader was too slow.
@@ -71,6 +79,7 @@ impl Metrics {
             handled: Family::default(),
             handling: Family::new_with_constructor(histogram),
             rate_limited: Family::default(),
+            connections_closed: Family::default(),
             resume_points_beyond: Counter::default(),
             slow_readers: Counter::default(),
             watches: Gauge::default(),
@@ -99,6 +108,8 @@ impl Metrics {
         registry.register_with_unit("grpc_server_handling", help, Unit::Seconds, self.handling.clone());
         let help = "Submissions refused by a bureau's rate limit";
         registry.register("muniment_rate_limited", help, self.rate_limited.clone());
+        let help = "Connections that the public port refused or cut by itself, by reason";
+        registry.register("muniment_connections_closed", help, self.connections_closed.clone());
         let help =
             "Callers that named a size or leaf beyond the tree: evidence of a rollback, if it was cosigned";
         registry.register("muniment_resume_points_beyond", help, self.resume_points_beyond.clone());
@@ -152,7 +163,12 @@ impl Metrics {
     ///
     /// # Errors
     /// What writing to a text answers.
-    pub(crate) fn text(&self, status: &Status, lookup_size: u64) -> Result<String, std::fmt::Error> {
+    pub(crate) fn text(
+        &self,
+        status: &Status,
+        lookup_size: u64,
+        closed: &ClosedCounts,
+    ) -> Result<String, std::fmt::Error> {
         let set = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         set(&self.tree_size, status.size.0);
         set(&self.sealed_size, status.sealed_size.0);
@@ -166,6 +182,10 @@ impl Metrics {
         set(&self.damaged_places, status.damaged.len() as u64);
         set(&self.signs, u64::from(status.signs));
         set(&self.lookup_size, lookup_size);
+        for reason in Closed::ALL {
+            let counter = self.connections_closed.get_or_create(&Why { reason: reason.label() });
+            counter.inner().store(closed.of(reason), Ordering::Relaxed);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner))?;
         Ok(text)

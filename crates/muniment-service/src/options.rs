@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use muniment_core::founding::Founding;
 use muniment_peer::tls::{AcceptOptions, Credentials, Trust};
-use muniment_raft::{Handle, SystemEnvironment};
-
-use crate::rate_limit::RateLimits;
+use muniment_raft::{Handle, RateLimits, SystemEnvironment};
 
 /// Everything that the public edge of a node is made of.
 pub struct ServerOptions {
@@ -39,22 +37,27 @@ pub struct ServerTls {
     pub credentials: Arc<Credentials>,
     /// Whether connections without a certificate are let in: they reach health and reflection, nothing else.
     pub anonymous: bool,
-    /// Bounds of accepting.
+    /// Bounds of accepting; its [`AcceptOptions::age_max`] follows from [`ServiceLimits::connection_age`].
     pub accept: AcceptOptions,
 }
 
 /// Bounds of one server. What the rules version bounds (records, batches) is no configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceLimits {
-    /// What each bureau may write.
+    /// What each bureau may write through this node; the leader counts again, by `muniment_raft::Limits`.
     pub rates: RateLimits,
     /// How long a call may take where the client states no deadline; also the longest that it may state. Streams are
     /// exempt.
     pub call: Duration,
     /// Streams of one connection at once.
     pub streams_per_connection: u32,
-    /// How long a connection lives before it is asked to end, so that clients spread over the members again.
+    /// How long a connection lives before it is asked to end (GOAWAY: calls that run are finished, new ones go over another),
+    /// so that clients spread over the members again. What still runs [`Self::drain`] later is cut.
     pub connection_age: Duration,
+    /// Between two signs of life on a connection; one that does not answer in [`Self::keepalive_timeout`] ends.
+    pub keepalive: Duration,
+    /// How long such a sign waits for its answer.
+    pub keepalive_timeout: Duration,
     /// How long the results of a stream may wait for their reader.
     pub slow_reader: Duration,
     /// Longest time between two messages of a watch.
@@ -77,6 +80,8 @@ impl Default for ServiceLimits {
             call: Duration::from_secs(30),
             streams_per_connection: 64,
             connection_age: Duration::from_secs(30 * 60),
+            keepalive: Duration::from_secs(20),
+            keepalive_timeout: Duration::from_secs(10),
             slow_reader: Duration::from_secs(30),
             watch_progress: Duration::from_secs(10),
             ready_lag_entries: 1_000,

@@ -8,6 +8,8 @@ use muniment_proto::metadata;
 use muniment_raft::{ReadError, ReceiptError, Refusal, SubmitError};
 use muniment_store::StorageError;
 
+use crate::rate_limit::limited;
+
 /// A refusal on its way to the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct Refused(Box<ErrorReport>);
@@ -109,6 +111,7 @@ impl From<Refusal> for Refused {
                 .violating("records", format!("{what}: {found}, at most {limit} are allowed")),
             Refusal::Empty => report.violating("records", "must be at least one"),
             Refusal::Overloaded { retry_after, .. } => report.retrying_after(retry_after),
+            Refusal::RateLimited(over) => return limited(over, "the leader"),
             Refusal::NotLeader { leader: Some(leader) } => report.with(metadata::LEADER_NODE_ID, leader),
             Refusal::NotLeader { leader: None }
             | Refusal::StorageFull { .. }
@@ -182,6 +185,8 @@ impl From<CheckAccessError> for Refused {
 mod tests {
     use std::time::Duration;
 
+    use muniment_raft::{OverRate, Rate};
+
     use super::*;
 
     fn rejection(reason: Reason) -> Rejection {
@@ -195,6 +200,12 @@ mod tests {
             Refusal::TooLarge { what: "records", found: 3, limit: 2 },
             Refusal::Empty,
             Refusal::Overloaded { what: "apply", retry_after: Duration::from_millis(70) },
+            Refusal::RateLimited(OverRate {
+                bureau: muniment_core::BureauNumber(2),
+                rate: Rate::Records,
+                limit: 5,
+                retry_after: Duration::from_millis(70),
+            }),
             Refusal::StorageFull { available: 1, reserve: 2 },
             Refusal::ClockUnsynced { ahead_ms: 6_000 },
             Refusal::NoQuorum { waited: Duration::from_secs(1) },

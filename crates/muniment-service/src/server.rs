@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::middleware;
 use muniment_core::NodeId;
-use muniment_peer::tls::{ConnectionInfo, ServerPolicy, accept, server_config};
+use muniment_peer::tls::{AcceptOptions, ConnectionInfo, ServerPolicy, accept, server_config};
 use muniment_proto::admin::v1::cluster_service_server::ClusterServiceServer;
 use muniment_proto::v1::ledger_service_server::LedgerServiceServer;
 use thiserror::Error;
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 
 use crate::cluster_service::ClusterApi;
@@ -31,10 +32,11 @@ use crate::service::{Made, Service};
 
 /// Bytes of a call's headers, at most.
 const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
-/// Between two signs of life on a connection without calls.
-const KEEPALIVE: Duration = Duration::from_secs(20);
-/// How long such a sign waits for its answer.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls that a client took back before they were looked at; more end its connection (CVE-2023-44487, rapid reset).
+const RESETS_PENDING_MAX: usize = 64;
+/// Calls that a client's breaches of HTTP/2 made this side reset, over a connection's life; more end it (CVE-2025-8671).
+/// Without this line tonic knows no bound.
+const STREAM_ERRORS_MAX: usize = 64;
 /// Services whose health is reported, beside the process as a whole.
 const SERVICES: [&str; 3] = ["", "muniment.v1.LedgerService", "muniment.admin.v1.ClusterService"];
 
@@ -111,23 +113,15 @@ impl Server {
 
         let (reporter, health) = tonic_health::server::health_reporter();
         let gate = Gate::of::<ConnectionInfo>(limits.clone(), metrics);
-        let ledger = LedgerServiceServer::new(LedgerApi(Arc::clone(&service)));
-        let cluster = ClusterServiceServer::new(ClusterApi(Arc::clone(&service)));
-        let mut routes = Routes::builder();
-        routes
-            .add_service(ledger.max_decoding_message_size(MESSAGE_BYTES_MAX))
-            .add_service(cluster.max_decoding_message_size(MESSAGE_BYTES_MAX))
-            .add_service(health.clone())
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?);
-        let gated = routes.routes().prepare().into_axum_router();
-        let gated = gated.layer(middleware::from_fn_with_state(gate, gate::pass));
-        let incoming = accept(public_listener, config, Arc::clone(&tls.trust), tls.accept);
+        let routes = public_routes(&service, health.clone(), gate)?;
+        let age_max = Some(limits.connection_age.saturating_add(limits.drain));
+        let incoming = accept(public_listener, config, tls.trust, AcceptOptions { age_max, ..tls.accept });
+        let closed = incoming.closed();
         let end = ended(stopping_seen.clone());
-        let server = transport(&limits).add_routes(Routes::from(gated));
+        let server = transport(&limits).add_routes(routes);
         let public = tokio::spawn(logged("public", server.serve_with_incoming_shutdown(incoming, end)));
 
-        let inside = Internal { service: Arc::clone(&service), draining: draining_seen.clone() };
+        let inside = Internal { service: Arc::clone(&service), draining: draining_seen.clone(), closed };
         let plain = Routes::from(internal::routes(inside)).add_service(health);
         let incoming = TcpIncoming::from(internal_listener).with_nodelay(Some(true));
         let end = ended(stopping_seen.clone());
@@ -188,15 +182,36 @@ impl RunningServer {
     }
 }
 
+/// All that the public port serves, behind its gate.
+fn public_routes(
+    service: &Arc<Service>,
+    health: HealthServer<impl Health>,
+    gate: Arc<Gate>,
+) -> Result<Routes, StartError> {
+    let ledger = LedgerServiceServer::new(LedgerApi(Arc::clone(service)));
+    let cluster = ClusterServiceServer::new(ClusterApi(Arc::clone(service)));
+    let mut routes = Routes::builder();
+    routes
+        .add_service(ledger.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(cluster.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let gated = routes.routes().prepare().into_axum_router();
+    Ok(Routes::from(gated.layer(middleware::from_fn_with_state(gate, gate::pass))))
+}
+
 fn transport(limits: &ServiceLimits) -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .accept_http1(true)
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(STREAM_ERRORS_MAX))
+        .http2_keepalive_interval(Some(limits.keepalive))
+        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
+        // No grace: with one, tonic asks nobody to end and cuts calls that run. The accept loop has the grace.
         .max_connection_age(limits.connection_age)
-        .max_connection_age_grace(limits.drain)
         .timeout(limits.call)
 }
 

@@ -16,7 +16,7 @@ use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::options::ServiceLimits;
 use crate::pulse::Pulse;
-use crate::rate_limit::RateLimiter;
+use crate::rate_limit::DoorRates;
 use crate::refused::{Answer, Refused};
 
 /// What the methods of one server share.
@@ -27,7 +27,7 @@ pub(crate) struct Service {
     /// The node's own bureau: for its clients the node signs.
     pub(crate) bureau: BureauNumber,
     pub(crate) limits: ServiceLimits,
-    pub(crate) rates: RateLimiter,
+    pub(crate) rates: DoorRates,
     pub(crate) lookups: Lookups,
     pub(crate) metrics: Metrics,
     pub(crate) pulse: Pulse,
@@ -61,7 +61,7 @@ impl Service {
         Some(Arc::new(Self {
             ledger_id: founding.ledger_id(),
             bureau: founder.number,
-            rates: RateLimiter::new(limits.rates),
+            rates: DoorRates::new(limits.rates),
             current_at: Mutex::new(None),
             node,
             founding,

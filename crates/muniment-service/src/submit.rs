@@ -1,7 +1,6 @@
 //! `Submit` and `SubmitBatch`.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use muniment_core::{LeafIndex, Reason, RequestId, Stub, TreeSize};
@@ -85,7 +84,7 @@ async fn write(
     let candidates = Candidates { submissions: vec![(request_id, records)], admission, wait_for };
     let (records, bytes) = candidates.weight();
     let admitted = admit::admit(service, caller, candidates)?;
-    let in_flight = service.rates.admit(caller.bureau, records, bytes, Instant::now());
+    let in_flight = service.rates.admit(caller.bureau, records, bytes);
     let in_flight = in_flight.inspect_err(|_| service.metrics.rate_limited(caller.bureau))?;
     admit::deliver(service, admitted, in_flight, deadline).await
 }

@@ -8,12 +8,14 @@ mod layers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use muniment_core::{BureauNumber, NodeId};
-use muniment_raft::{Limits, Timings};
+use muniment_peer::tls::AcceptOptions;
+use muniment_raft::{Limits, RateLimits, Timings};
 
 pub(crate) use layers::{Layers, default_file};
 
@@ -26,6 +28,8 @@ pub(crate) struct Config {
     /// Directory of the node's signing keys.
     pub(crate) keys: PathBuf,
     pub(crate) client: Listener,
+    /// Bounds of the clients' port.
+    pub(crate) accept: AcceptOptions,
     pub(crate) peer: Listener,
     /// Plain, for probes and metrics.
     pub(crate) internal: SocketAddr,
@@ -35,7 +39,6 @@ pub(crate) struct Config {
     pub(crate) crls: BTreeMap<BureauNumber, Vec<PathBuf>>,
     pub(crate) timings: Timings,
     pub(crate) limits: Limits,
-    pub(crate) rates: Rates,
     pub(crate) log: LogFormat,
 }
 
@@ -45,13 +48,6 @@ pub(crate) struct Listener {
     pub(crate) listen: SocketAddr,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-}
-
-/// What one bureau's clients may send.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rates {
-    pub(crate) records_per_second: u64,
-    pub(crate) bytes_per_second: u64,
 }
 
 /// How the node writes its log.
@@ -81,16 +77,13 @@ impl Config {
             node: NodeId(layers.parse("node")?),
             keys: layers.require("keys")?.into(),
             client: listener("client")?,
+            accept: accept(layers)?,
             peer: listener("peer")?,
             internal: layers.parse("internal.listen")?,
             peer_addresses: addresses(layers)?,
             crls: crls(layers)?,
             timings: timings(layers, wide)?,
             limits: limits(layers)?,
-            rates: Rates {
-                records_per_second: layers.parse("rate.records_per_second")?,
-                bytes_per_second: layers.parse("rate.bytes_per_second")?,
-            },
             log: if layers.require("log.format")? == "json" { LogFormat::Json } else { LogFormat::Text },
         })
     }
@@ -131,7 +124,27 @@ fn limits(layers: &Layers) -> anyhow::Result<Limits> {
         disk_reserve_bytes: layers.parse("disk.reserve_bytes")?,
         log_segment_bytes: layers.parse("disk.log_segment_bytes")?,
         log_keep_bytes: layers.parse("disk.log_keep_bytes")?,
+        bureau_rates: RateLimits {
+            records_per_second: layers.parse("rate.records_per_second")?,
+            bytes_per_second: layers.parse("rate.bytes_per_second")?,
+            ..RateLimits::default()
+        },
         ..Limits::default()
+    })
+}
+
+fn accept(layers: &Layers) -> anyhow::Result<AcceptOptions> {
+    let at_least_one = |key: &str| -> anyhow::Result<usize> {
+        let value = layers.parse::<NonZeroUsize>(key);
+        Ok(value.with_context(|| format!("{key} must be at least 1"))?.get())
+    };
+    Ok(AcceptOptions {
+        handshake_timeout: Duration::from_millis(layers.parse("client.handshake_timeout_ms")?),
+        handshakes_max: at_least_one("client.handshakes_max")?,
+        connections_max: at_least_one("client.connections_max")?,
+        connections_per_bureau_max: at_least_one("client.connections_per_bureau_max")?,
+        anonymous_connections_max: layers.parse("client.anonymous_connections_max")?,
+        ..AcceptOptions::default()
     })
 }
 
@@ -164,4 +177,30 @@ fn pairs<'a>(layers: &'a Layers, key: &str) -> anyhow::Result<Vec<(&'a str, &'a 
 
 fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(key: &str, value: &str) -> anyhow::Result<Config> {
+        let required = ["data", "founding", "keys", "client.certificate", "client.key", "peer.certificate"];
+        let required = required.map(|key| format!("{key}=some/path")).into_iter();
+        let rest = ["node=1".to_owned(), "peer.key=some/path".to_owned(), format!("{key}={value}")];
+        Config::read(&Layers::load(None, std::iter::empty(), &required.chain(rest).collect::<Vec<_>>())?)
+    }
+
+    #[test]
+    fn bounds_of_the_clients_port_are_read_and_none_of_them_may_close_it() {
+        let config = read("client.connections_max", "7").expect("it holds");
+        let accept =
+            AcceptOptions { connections_max: 7, anonymous_connections_max: 0, ..config.accept.clone() };
+        assert_eq!(config.accept, accept);
+        let defaults = AcceptOptions { anonymous_connections_max: 0, ..AcceptOptions::default() };
+        assert_eq!(read("node", "1").expect("defaults hold").accept, defaults, "the library's own");
+        for key in ["client.handshakes_max", "client.connections_max", "client.connections_per_bureau_max"] {
+            let told = format!("{:#}", read(key, "0").expect_err("it would let nobody in"));
+            assert!(told.contains(key) && told.contains("at least 1"), "{told}");
+        }
+    }
 }

@@ -8,12 +8,16 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::connections::Place;
 use super::guard::{Cutter, Guard};
 use super::identity::Identity;
+
+/// Bytes of HTTP/2's preface (RFC 9113 3.4); no HTTP/1.1 request with its host is shorter. From there on HTTP has time-outs
+/// of its own, before it none.
+const OPENING_BYTES: usize = 24;
 
 /// A byte stream that fails once its [`Guard`] is cut. Without a guard it stands on no certificate.
 #[derive(Debug)]
@@ -27,8 +31,9 @@ pub struct Guarded<S> {
 pub struct Connection {
     stream: Guarded<TlsStream<TcpStream>>,
     info: ConnectionInfo,
-    /// Counts it among the port's connections.
-    _permit: OwnedSemaphorePermit,
+    place: Place,
+    /// Bytes that were read, as far as [`OPENING_BYTES`].
+    read: usize,
 }
 
 /// Who is at the other end.
@@ -96,11 +101,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 impl Connection {
     pub(super) fn new(
         stream: TlsStream<TcpStream>,
-        guard: Option<Guard>,
+        guard: Guard,
         info: ConnectionInfo,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
-        Self { stream: Guarded::new(stream, guard), info, _permit: permit }
+        Self { stream: Guarded::new(stream, Some(guard)), info, place, read: 0 }
     }
 
     /// Who is at the other end.
@@ -109,7 +114,7 @@ impl Connection {
         &self.info
     }
 
-    /// A way to cut it from outside; none for a connection without a certificate.
+    /// A way to cut it from outside.
     #[must_use]
     pub fn cutter(&self) -> Option<Cutter> {
         self.stream.cutter()
@@ -130,7 +135,15 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.read < OPENING_BYTES {
+            self.read += buffer.filled().len() - before;
+            if self.read >= OPENING_BYTES {
+                self.place.spoke();
+            }
+        }
+        polled
     }
 }
 

@@ -1,17 +1,18 @@
-//! Open connections, so that a revoked certificate loses them.
+//! Open connections, so that a certificate that is revoked or expires loses them.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Context;
 
 use futures::task::AtomicWaker;
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use x509_parser::parse_x509_certificate;
 
 use super::trust::Purpose;
 
-/// Every connection that stands on a certificate. Cheap to clone.
+/// Every connection that can be cut. Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct OpenConnections {
     shared: Arc<Mutex<Table>>,
@@ -25,8 +26,11 @@ struct Table {
 
 /// What one connection stands on. Shared by the connection and the table.
 pub(super) struct Bearer {
+    /// Leaf first; empty for a connection without a certificate, which no change of trust ends.
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) purpose: Purpose,
+    /// Seconds since 1970 from which on some certificate of the chain has expired since it was verified last.
+    verify_at: AtomicU64,
     cut: AtomicBool,
     /// Who waits for bytes; woken by the cut.
     reader: AtomicWaker,
@@ -34,8 +38,8 @@ pub(super) struct Bearer {
     writer: AtomicWaker,
 }
 
-/// Ties a connection to its certificate: as long as this exists, each reload of revocation lists verifies the
-/// certificate again, and cuts the connection if it no longer holds.
+/// Ties a connection to its certificate: as long as this exists, the certificate is verified again at each reload of
+/// revocation lists and when it expires, and the connection is cut if it no longer holds.
 pub struct Guard {
     id: u64,
     table: OpenConnections,
@@ -48,8 +52,9 @@ pub struct Cutter(Weak<Bearer>);
 
 impl OpenConnections {
     pub(super) fn enter(&self, chain: Vec<CertificateDer<'static>>, purpose: Purpose) -> Guard {
+        let verify_at = AtomicU64::new(next_expiry(&chain, UnixTime::now()));
         let (cut, reader, writer) = (AtomicBool::new(false), AtomicWaker::new(), AtomicWaker::new());
-        let bearer = Arc::new(Bearer { chain, purpose, cut, reader, writer });
+        let bearer = Arc::new(Bearer { chain, purpose, verify_at, cut, reader, writer });
         let mut table = self.lock();
         let id = table.next;
         table.next += 1;
@@ -70,11 +75,21 @@ impl OpenConnections {
 }
 
 impl Bearer {
-    /// Ends the connection at its next poll, which is now.
-    pub(super) fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
+    /// Whether a certificate of the chain has expired since this was asked last.
+    pub(super) fn has_news(&self, now: UnixTime) -> bool {
+        if now.as_secs() < self.verify_at.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.verify_at.store(next_expiry(&self.chain, now), Ordering::Relaxed);
+        true
+    }
+
+    /// Ends the connection at its next poll, which is now; false if it was cut before.
+    pub(super) fn cut(&self) -> bool {
+        let before = self.cut.swap(true, Ordering::SeqCst);
         self.reader.wake();
         self.writer.wake();
+        !before
     }
 }
 
@@ -85,11 +100,9 @@ impl Cutter {
         self.0.strong_count() > 0
     }
 
-    /// Ends the connection; both sides see it at once.
-    pub fn cut(&self) {
-        if let Some(bearer) = self.0.upgrade() {
-            bearer.cut();
-        }
+    /// Ends the connection; both sides see it at once. False if it had ended, or was cut before.
+    pub fn cut(&self) -> bool {
+        self.0.upgrade().is_some_and(|bearer| bearer.cut())
     }
 }
 
@@ -116,6 +129,16 @@ impl Guard {
         self.bearer.writer.register(context.waker());
         self.is_cut()
     }
+}
+
+/// The first second after `now` in which a certificate of the chain is no longer valid (RFC 5280 4.1.2.5: `notAfter` itself
+/// still counts). One that can't be read, or was expired before, has no such second.
+fn next_expiry(chain: &[CertificateDer<'_>], now: UnixTime) -> u64 {
+    let seconds = chain.iter().filter_map(|der| {
+        let (_, certificate) = parse_x509_certificate(der).ok()?;
+        u64::try_from(certificate.validity().not_after.timestamp()).ok()?.checked_add(1)
+    });
+    seconds.filter(|second| *second > now.as_secs()).min().unwrap_or(u64::MAX)
 }
 
 impl Drop for Guard {

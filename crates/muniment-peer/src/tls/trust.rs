@@ -19,7 +19,7 @@ use webpki::{
 use x509_parser::parse_x509_certificate;
 
 use super::config::provider;
-use super::guard::{Guard, OpenConnections};
+use super::guard::{Bearer, Guard, OpenConnections};
 use super::identity::{Identity, IdentityError, Role, SpiffeId};
 use super::revocation::{RevocationError, RevocationErrors, RevocationLists};
 
@@ -228,6 +228,24 @@ impl Trust {
         Ok((self.verify(chain, purpose, UnixTime::now())?, guard))
     }
 
+    /// Ties a connection without a certificate, so that it can be cut.
+    pub(super) fn enter_anonymous(&self) -> Guard {
+        self.open.enter(Vec::new(), Purpose::Client)
+    }
+
+    /// Cuts every open connection, accepted or dialled, whose certificate has expired by `now`; answers how many. Costs a
+    /// comparison a connection; accept loops call it once a second.
+    pub fn cut_expired(&self, now: UnixTime) -> usize {
+        let due = self.open.bearers().into_iter().filter(|bearer| bearer.has_news(now));
+        due.filter(|bearer| self.cut_unless_valid(bearer, now)).count()
+    }
+
+    fn cut_unless_valid(&self, bearer: &Bearer, now: UnixTime) -> bool {
+        let Err(refusal) = self.verify(&bearer.chain, bearer.purpose, now) else { return false };
+        tracing::warn!(%refusal, "cut an open connection");
+        bearer.cut()
+    }
+
     /// Reads the revocation files again and cuts every open connection whose certificate no longer holds; answers how
     /// many. Reads files and takes about 0.2 ms a connection: call it where blocking is allowed.
     ///
@@ -244,15 +262,14 @@ impl Trust {
             }
         }
         let now = UnixTime::now();
-        let mut cut = 0;
-        for bearer in self.open.bearers() {
-            if let Err(refusal) = self.verify(&bearer.chain, bearer.purpose, now) {
-                tracing::warn!(%refusal, "cut an open connection");
-                bearer.cut();
-                cut += 1;
-            }
-        }
+        let named = self.open.bearers().into_iter().filter(|bearer| !bearer.chain.is_empty());
+        let cut = named.filter(|bearer| self.cut_unless_valid(bearer, now)).count();
         if faults.is_empty() { Ok(cut) } else { Err(RevocationErrors(faults)) }
+    }
+
+    /// All files of revocation lists.
+    pub(super) fn revocation_files(&self) -> Vec<PathBuf> {
+        self.bureaus.values().flat_map(|bureau| &bureau.revocation_files).cloned().collect()
     }
 
     /// The names of all CAs: a hint for clients that have several certificates.

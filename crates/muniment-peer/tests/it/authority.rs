@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muniment_peer::tls::Credentials;
 use rcgen::{
@@ -28,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) years: (i32, i32),
     pub(crate) usages: Vec<ExtendedKeyUsagePurpose>,
     pub(crate) is_ca: bool,
+    /// Seconds from now after which it expires, instead of by `years`.
+    pub(crate) lives_s: Option<u64>,
 }
 
 /// A certificate and its key in files, as a node has them.
@@ -48,6 +51,7 @@ impl Wanted {
             years: (2020, 2100),
             usages: vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
             is_ca: false,
+            lives_s: None,
         }
     }
 
@@ -59,6 +63,10 @@ impl Wanted {
         params.distinguished_name.push(DnType::CommonName, self.common_name.as_str());
         params.not_before = date_time_ymd(self.years.0, 1, 1);
         params.not_after = date_time_ymd(self.years.1, 1, 1);
+        if let Some(seconds) = self.lives_s {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+            params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(now.as_secs() + seconds);
+        }
         params.serial_number = Some(SerialNumber::from(serial));
         params.extended_key_usages.clone_from(&self.usages);
         if self.is_ca {

@@ -22,6 +22,9 @@ use muniment_peer::{
 };
 use muniment_proto::peer::v1::peer_service_client::PeerServiceClient;
 use muniment_raft::PeerService;
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::ServerName;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -193,9 +196,17 @@ impl Bench {
 
     /// A connection to the server of node 1 that shows these credentials, below gRPC.
     pub(crate) async fn dial(&self, issued: &Issued, address: SocketAddr) -> TlsStream<TcpStream> {
-        let credentials = issued.credentials(self.dir.path());
+        self.dial_as(Some(issued), address).await
+    }
+
+    /// As [`Self::dial`]; without credentials it shows none.
+    pub(crate) async fn dial_as(&self, issued: Option<&Issued>, address: SocketAddr) -> TlsStream<TcpStream> {
         let expected: SpiffeId = SpiffeId::parse(&self.uri(1, "node")).expect("an id");
-        let config = client_config(&self.trust(), &credentials, expected).expect("a configuration");
+        let credentials = issued.cloned().unwrap_or_else(|| self.node(1)).credentials(self.dir.path());
+        let mut config = client_config(&self.trust(), &credentials, expected).expect("a configuration");
+        if issued.is_none() {
+            Arc::make_mut(&mut config).client_auth_cert_resolver = Arc::new(Nobody);
+        }
         let stream = TcpStream::connect(address).await.expect("the port is open");
         let name = ServerName::try_from("127.0.0.1").expect("a name");
         TlsConnector::from(config).connect(name, stream).await.expect("a handshake")
@@ -213,6 +224,20 @@ impl Bench {
 
     pub(crate) fn ledger_id(&self) -> LedgerId {
         self.founding.ledger_id()
+    }
+}
+
+/// Shows no certificate.
+#[derive(Debug)]
+struct Nobody;
+
+impl ResolvesClientCert for Nobody {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

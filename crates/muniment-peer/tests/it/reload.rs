@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use muniment_core::NodeId;
-use muniment_peer::tls::{Purpose, Refusal};
+use muniment_peer::tls::{FileWatch, Purpose, Refusal};
 use muniment_raft::{Lane, Transport as _};
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Wanted};
 use crate::bench::{Bench, PATIENCE};
 
 const ONE: NodeId = NodeId(1);
@@ -52,6 +52,90 @@ async fn a_revoked_caller_loses_its_open_stream_and_gets_no_new_one() {
     assert!(quiet.is_err(), "the stream of another stays: {quiet:?}");
     let renewed = bench.transport(2, &bench.node(2), served.server.address());
     renewed.call(ONE, Lane::Urgent, Bytes::from_static(b"?")).await.expect("a new certificate is good");
+}
+
+#[tokio::test]
+async fn files_that_change_on_disk_are_used_without_being_asked_for() {
+    let bench = Bench::new();
+    let (trust, list) = bench.trust_with_list(2, bench.authority(2).revoke(1, 2100, &[]).as_bytes());
+    let served = bench.serve_with(1, Arc::clone(&trust), |_| {}).await;
+    let _watch = FileWatch::start(&trust, &[Arc::clone(&served.credentials)]);
+    let address = served.server.address();
+    let revoked = bench.node(2);
+    let transport = bench.transport(2, &revoked, address);
+    let requests = futures::stream::iter([Bytes::from_static(b"first")]).chain(futures::stream::pending());
+    let mut open = transport.stream(ONE, requests.boxed());
+    assert!(matches!(open.next().await, Some(Ok(_))));
+
+    // A list that does not hold changes nothing, and a later one is taken all the same.
+    std::fs::write(&list, b"no list").expect("write the list");
+    let quiet = tokio::time::timeout(Duration::from_millis(2_500), open.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    // As a rotation does it: a new file under the old name.
+    let fresh = list.with_extension("new");
+    std::fs::write(&fresh, bench.authority(2).revoke(2, 2100, &[revoked.serial])).expect("write the list");
+    std::fs::rename(&fresh, &list).expect("the same directory");
+    let cut = tokio::time::timeout(CUT_WITHIN, open.next()).await.expect("cut within 5 s");
+    assert!(matches!(cut, Some(Err(_))), "{cut:?}");
+
+    // The certificate first, and for a while the key is not its key.
+    let before = served.credentials.chain();
+    let issued = bench.node(1);
+    let (certificate, key) = served.credentials.files();
+    std::fs::write(certificate, &issued.chain).expect("write the chain");
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(served.credentials.chain(), before, "half a rotation is none");
+    std::fs::write(key, &issued.key).expect("write the key");
+    crate::bench::eventually("the new pair is in use", || served.credentials.chain() != before).await;
+    let stream = bench.dial(&bench.node(3), address).await;
+    let (_, session) = stream.get_ref();
+    assert_eq!(session.peer_certificates(), Some(&served.credentials.chain()[..]));
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_takes_its_open_stream_with_it_and_nobody_else_s() {
+    let bench = Bench::new();
+    let served = bench.serve(1).await;
+    let address = served.server.address();
+    let wanted = Wanted { lives_s: Some(3), ..Wanted::named(&bench.uri(2, "node")) };
+    let (brief, other) = (bench.authority(2).issue(&wanted), bench.node(3));
+    let transport = bench.transport(2, &brief, address);
+    let bystander = bench.transport(3, &other, address);
+    let requests = |first| futures::stream::iter([first]).chain(futures::stream::pending()).boxed();
+    let since = Instant::now();
+    let mut open = transport.stream(ONE, requests(Bytes::from_static(b"first")));
+    let mut kept = bystander.stream(ONE, requests(Bytes::from_static(b"first")));
+    assert!(matches!(open.next().await, Some(Ok(_))), "it is valid");
+    assert!(matches!(kept.next().await, Some(Ok(_))));
+    let cut = tokio::time::timeout(Duration::from_secs(4) + CUT_WITHIN, open.next()).await;
+    assert!(matches!(cut, Ok(Some(Err(_)))), "{cut:?} after {:?}", since.elapsed());
+    assert!(since.elapsed() > Duration::from_secs(2), "not before its time: {:?}", since.elapsed());
+    let quiet = tokio::time::timeout(Duration::from_millis(300), kept.next()).await;
+    assert!(quiet.is_err(), "the stream of another stays: {quiet:?}");
+    // The first may still find the old connection closing.
+    let mut told = String::new();
+    for _ in 0..10 {
+        told = transport.call(ONE, Lane::Urgent, Bytes::from_static(b"?")).await.unwrap_err().reason;
+    }
+    assert!(told.contains("CertificateExpired"), "{told}");
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_expires_loses_its_callers() {
+    let bench = Bench::new();
+    let wanted = Wanted { lives_s: Some(3), ..Wanted::named(&bench.uri(1, "node")) };
+    let brief = bench.authority(1).issue(&wanted).credentials(bench.dir.path());
+    let served = bench.serve_with(1, bench.trust(), |options| options.credentials = Arc::clone(&brief)).await;
+    // The caller's own port looks after the connections that it dialled, too.
+    let caller = bench.serve(2).await;
+    let (node, own) = (bench.node(2), Arc::clone(&caller.trust));
+    let address = served.server.address();
+    let transport = bench.transport_with(2, &node, address, |options| options.trust = own);
+    let requests = futures::stream::iter([Bytes::from_static(b"1")]).chain(futures::stream::pending());
+    let mut open = transport.stream(ONE, requests.boxed());
+    assert!(matches!(open.next().await, Some(Ok(_))));
+    let cut = tokio::time::timeout(Duration::from_secs(4) + CUT_WITHIN, open.next()).await;
+    assert!(matches!(cut, Ok(Some(Err(_)))), "{cut:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muniment_core::Reason;
 use muniment_core::admission::Admission;
@@ -151,7 +151,7 @@ impl Writer {
         let mut is_unknown = false;
         loop {
             let admitted = admit::admit(service, &self.caller, self.candidates(items, admission.clone()))?;
-            let refused = match service.rates.admit(self.caller.bureau, records, bytes, Instant::now()) {
+            let refused = match service.rates.admit(self.caller.bureau, records, bytes) {
                 Ok(in_flight) => match admit::deliver(service, admitted, in_flight, budget).await {
                     Ok(outcome) => return Ok(outcome),
                     Err(refused) => refused,

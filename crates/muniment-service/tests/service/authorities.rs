@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muniment_peer::tls::{Credentials, Role};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 
 /// A bureau's CA.
@@ -48,8 +49,25 @@ impl Authority {
 
     /// Issues a certificate, whatever it says.
     pub(crate) fn issue_for(&self, trust_domain: &str, role: Role, name: &str) -> Arc<Credentials> {
-        let uri = format!("spiffe://{trust_domain}/{role}/{name}");
+        self.sign(CertificateParams::default(), trust_domain, role, name)
+    }
+
+    /// Issues a certificate that expires in some seconds.
+    pub(crate) fn issue_brief(&self, role: Role, name: &str, seconds: u64) -> Arc<Credentials> {
         let mut params = CertificateParams::default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(now.as_secs() + seconds);
+        self.sign(params, &self.trust_domain, role, name)
+    }
+
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        trust_domain: &str,
+        role: Role,
+        name: &str,
+    ) -> Arc<Credentials> {
+        let uri = format!("spiffe://{trust_domain}/{role}/{name}");
         params.subject_alt_names = vec![SanType::URI(uri.try_into().expect("an ASCII URI"))];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

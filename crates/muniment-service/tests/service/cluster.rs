@@ -1,11 +1,14 @@
 //! Three nodes with their servers, and clients of them.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryFutureExt as _;
+use futures::future::BoxFuture;
 use hyper_util::rt::TokioIo;
 use muniment_core::contact::Contact;
 use muniment_core::cosignature::CosigningKey;
@@ -17,14 +20,16 @@ use muniment_proto::admin::v1::cluster_service_client::ClusterServiceClient;
 use muniment_proto::v1::ledger_service_client::LedgerServiceClient;
 use muniment_raft::{
     Environment as _, Handle, Limits, MemoryNetwork, Node, NodeKeys, Options, OwnState, PerfectLinks,
-    SystemEnvironment, Timings,
+    RateLimits, SystemEnvironment, Timings,
 };
 use muniment_service::{RunningServer, Server, ServerOptions, ServerTls, ServiceLimits};
 use muniment_store::FileDisk;
 use rustls_pki_types::ServerName;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::authorities::Authority;
@@ -48,6 +53,8 @@ pub(crate) struct Cluster {
     pub(crate) trust: Arc<Trust>,
     pub(crate) members: BTreeMap<u64, Member>,
     pub(crate) limits: ServiceLimits,
+    accept: AcceptOptions,
+    leader_rates: RateLimits,
     network: MemoryNetwork<SystemEnvironment>,
 }
 
@@ -74,6 +81,19 @@ impl Cluster {
     }
 
     pub(crate) async fn with(limits: ServiceLimits) -> Self {
+        Self::with_accept(limits, AcceptOptions::default()).await
+    }
+
+    pub(crate) async fn with_accept(limits: ServiceLimits, accept: AcceptOptions) -> Self {
+        Self::with_all(limits, accept, RateLimits::default()).await
+    }
+
+    /// Members whose leader holds each bureau to these rates.
+    pub(crate) async fn with_leader_rates(rates: RateLimits) -> Self {
+        Self::with_all(ServiceLimits::default(), AcceptOptions::default(), rates).await
+    }
+
+    async fn with_all(limits: ServiceLimits, accept: AcceptOptions, leader_rates: RateLimits) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory");
         let authorities: Vec<Authority> =
             CODES.iter().map(|code| Authority::new(code, root.path())).collect();
@@ -98,7 +118,8 @@ impl Cluster {
         let trust = Trust::of_founding(&founding, &BTreeMap::new()).expect("three CAs");
         let network = MemoryNetwork::new(Arc::new(PerfectLinks));
         let members = BTreeMap::new();
-        let mut cluster = Self { root, founding, authorities, trust, members, limits, network };
+        let mut cluster =
+            Self { root, founding, authorities, trust, members, limits, accept, leader_rates, network };
         for number in 1..=3 {
             cluster.start_member(number).await;
         }
@@ -133,7 +154,12 @@ impl Cluster {
             notary: Arc::new(OwnState),
             rules: None,
             timings: Timings { submit: Duration::from_secs(5), ..Timings::lan() },
-            limits: Limits { log_segment_bytes: 8 * 1024 * 1024, disk_reserve_bytes: 0, ..Limits::default() },
+            limits: Limits {
+                log_segment_bytes: 8 * 1024 * 1024,
+                disk_reserve_bytes: 0,
+                bureau_rates: self.leader_rates,
+                ..Limits::default()
+            },
         };
         let node = Node::start(options).await.expect("the node starts");
         self.network.attach(NodeId(number), node.service());
@@ -148,7 +174,7 @@ impl Cluster {
                 trust: Arc::clone(&self.trust),
                 credentials: authority.issue(Role::Node, &format!("{number}")),
                 anonymous: true,
-                accept: AcceptOptions::default(),
+                accept: self.accept.clone(),
             },
             public_address: any,
             internal_address: any,
@@ -188,6 +214,18 @@ impl Cluster {
         (1..=3).find(|number| *number != leader.0).expect("three members")
     }
 
+    /// A plain HTTP/1.1 request to the internal port of member 1: status code and whole answer.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let address = self.members[&1].server.internal_address;
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
+        (code, answer)
+    }
+
     /// A client of a bureau, connected to a member.
     pub(crate) async fn client(&self, bureau: u32, member: u64) -> Ledger {
         let credentials = self.authorities[bureau as usize - 1].issue(Role::Client, "gateway");
@@ -207,21 +245,34 @@ impl Cluster {
         credentials: Arc<Credentials>,
         member: u64,
     ) -> Result<Channel, tonic::transport::Error> {
+        let connect = self.connector(&credentials, member);
+        let connect = tower::service_fn(move |_| connect().map_ok(TokioIo::new));
+        Endpoint::from_static("http://node.example").connect_with_connector(connect).await
+    }
+
+    /// A connection under a certificate, below HTTP.
+    pub(crate) async fn dial(&self, credentials: Arc<Credentials>, member: u64) -> TlsStream<TcpStream> {
+        self.connector(&credentials, member)().await.expect("it connects")
+    }
+
+    fn connector(
+        &self,
+        credentials: &Arc<Credentials>,
+        member: u64,
+    ) -> impl Fn() -> BoxFuture<'static, io::Result<TlsStream<TcpStream>>> + Send + Sync + 'static {
         let authority = &self.authorities[usize::try_from(member).expect("small") - 1];
         let expected = SpiffeId::node(authority.trust_domain(), &member.to_string());
-        let config = client_config(&self.trust, &credentials, expected).expect("TLS 1.3");
+        let config = client_config(&self.trust, credentials, expected).expect("TLS 1.3");
         let address = self.members[&member].server.public_address;
         let connector = TlsConnector::from(config);
-        let connect = tower::service_fn(move |_| {
+        move || {
             let connector = connector.clone();
-            async move {
+            Box::pin(async move {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
                 let name = ServerName::try_from("node.example").expect("a name");
-                let stream = connector.connect(name, stream).await?;
-                Ok::<_, std::io::Error>(TokioIo::new(stream))
-            }
-        });
-        Endpoint::from_static("http://node.example").connect_with_connector(connect).await
+                connector.connect(name, stream).await
+            })
+        }
     }
 }

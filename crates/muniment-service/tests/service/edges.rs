@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use muniment_proto::v1;
-use muniment_service::{RateLimits, ServiceLimits};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use muniment_raft::RateLimits;
+use muniment_service::ServiceLimits;
 use tonic::Code;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
@@ -57,18 +56,6 @@ async fn without_a_majority_a_node_answers_only_those_who_accept_an_old_copy() {
     cluster.stop().await;
 }
 
-/// A plain HTTP/1.1 request to the internal port.
-async fn get(cluster: &Cluster, path: &str) -> (u16, String) {
-    let address = cluster.members[&1].server.internal_address;
-    let mut stream = TcpStream::connect(address).await.expect("it listens");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("answered");
-    let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
-    (code, answer)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_say_what_is_wrong_and_metrics_count_calls_and_refusals() {
     let cluster = Cluster::start().await;
@@ -77,23 +64,23 @@ async fn probes_say_what_is_wrong_and_metrics_count_calls_and_refusals() {
     client.submit(submit(&access(&ledger_id, 1))).await.expect("it is written");
     assert_eq!(reason(client.submit(submit(&access(&ledger_id, 2))).await), "NOT_PERMITTED");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-    while get(&cluster, "/readyz").await.0 != 200 {
+    while cluster.get("/readyz").await.0 != 200 {
         assert!(tokio::time::Instant::now() < deadline, "it is ready");
     }
-    assert_eq!(get(&cluster, "/livez").await.0, 200);
-    let (_, verbose) = get(&cluster, "/readyz?verbose").await;
+    assert_eq!(cluster.get("/livez").await.0, 200);
+    let (_, verbose) = cluster.get("/readyz?verbose").await;
     assert!(verbose.contains("[+]running ok") && verbose.contains("[+]lag ok"), "{verbose}");
-    assert_eq!(get(&cluster, "/nothing").await.0, 404);
-    let (_, metrics) = get(&cluster, "/metrics").await;
+    assert_eq!(cluster.get("/nothing").await.0, 404);
+    let (_, metrics) = cluster.get("/metrics").await;
     let submits = "grpc_server_handled_total{grpc_service=\"muniment.v1.LedgerService\",grpc_method=\"Submit\",\
                    grpc_code=\"PermissionDenied\"} 1";
     for expected in [submits, "muniment_tree_size", "muniment_lookup_size", "# EOF"] {
         assert!(metrics.contains(expected), "{expected}: {metrics}");
     }
     cluster.members[&1].server.drain();
-    let (code, answer) = get(&cluster, "/readyz").await;
+    let (code, answer) = cluster.get("/readyz").await;
     assert!(code == 503 && answer.contains("[-]draining failed"), "{answer}");
-    assert_eq!(get(&cluster, "/livez").await.0, 200, "it lives on");
+    assert_eq!(cluster.get("/livez").await.0, 200, "it lives on");
     cluster.stop().await;
 }
 

@@ -3,9 +3,12 @@
 mod access;
 mod authorities;
 mod cluster;
+mod connections;
 mod edges;
+mod frames;
 mod lookups;
 mod made_up;
+mod rates;
 mod reads;
 mod scans;
 mod streams;

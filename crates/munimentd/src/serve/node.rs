@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use muniment_core::NodeId;
 use muniment_core::founding::{Founder, Founding};
-use muniment_peer::tls::{AcceptOptions, Credentials, Purpose, Role, Trust};
+use muniment_peer::tls::{AcceptOptions, Credentials, FileWatch, Purpose, Role, Trust};
 use muniment_peer::{
     GrpcTransport, LaneLimits, PeerRuntime, PeerServer, PeerServerOptions, Peers, TransportOptions,
     TransportTimings,
 };
 use muniment_raft::{Handle, Node, NodeState, Options, OwnState, SystemEnvironment};
-use muniment_service::{RateLimits, RunningServer, Server, ServerOptions, ServerTls, ServiceLimits};
+use muniment_service::{RunningServer, Server, ServerOptions, ServerTls, ServiceLimits};
 use muniment_store::FileDisk;
 
 use crate::config::Config;
@@ -34,6 +34,8 @@ pub(crate) struct Running {
     runtime: PeerRuntime,
     trust: Arc<Trust>,
     credentials: [Arc<Credentials>; 2],
+    /// Takes up files that change.
+    _watch: FileWatch,
 }
 
 /// What the files say, checked before a port is opened or a byte written.
@@ -141,18 +143,20 @@ impl Running {
             node: handle.clone(),
             founding,
             lookup_dir: Some(config.data.join("lookup")),
-            limits: ServiceLimits { rates: rates(config), ..ServiceLimits::default() },
+            limits: ServiceLimits { rates: config.limits.bureau_rates, ..ServiceLimits::default() },
             tls: ServerTls {
                 trust: Arc::clone(&trust),
                 credentials: Arc::clone(&client),
-                anonymous: false,
-                accept: AcceptOptions::default(),
+                anonymous: config.accept.anonymous_connections_max > 0,
+                accept: config.accept.clone(),
             },
             public_address: config.client.listen,
             internal_address: config.internal,
         })
         .await?;
-        Ok(Self { handle, public, peer: server, runtime, trust, credentials: [client, peer] })
+        let credentials = [client, peer];
+        let watch = FileWatch::start(&trust, &credentials);
+        Ok(Self { handle, public, peer: server, runtime, trust, credentials, _watch: watch })
     }
 
     /// Waits until a leader has confirmed what the node's log holds.
@@ -217,14 +221,6 @@ impl Running {
             tracing::error!(%error, "end the peers' threads");
         }
         tracing::info!("stopped");
-    }
-}
-
-fn rates(config: &Config) -> RateLimits {
-    RateLimits {
-        records_per_second: config.rates.records_per_second,
-        bytes_per_second: config.rates.bytes_per_second,
-        ..RateLimits::default()
     }
 }
 
