@@ -29,9 +29,10 @@ pub(crate) enum Kind {
     FileRange = 13,
     DerivePoint = 14,
     Clock = 15,
+    Promised = 16,
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 15] = [
     Kind::Append,
     Kind::Vote,
     Kind::PreVote,
@@ -46,6 +47,7 @@ const KINDS: [Kind; 14] = [
     Kind::FileRange,
     Kind::DerivePoint,
     Kind::Clock,
+    Kind::Promised,
 ];
 
 /// Most outcomes of one answer: the records of one batch.
@@ -208,7 +210,10 @@ fn put_refusal(bytes: &mut Vec<u8>, refusal: &Refusal) {
             bytes.push(5);
             bytes.extend_from_slice(&ahead_ms.to_be_bytes());
         }
-        other @ (Refusal::TooLarge { .. } | Refusal::Empty | Refusal::NoQuorum { .. }) => {
+        other @ (Refusal::TooLarge { .. }
+        | Refusal::Empty
+        | Refusal::NoQuorum { .. }
+        | Refusal::RolledBack(_)) => {
             bytes.push(4);
             put_block(bytes, other.to_string().as_bytes());
         }
