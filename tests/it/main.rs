@@ -20,6 +20,10 @@ mod misfits;
 #[cfg(test)]
 mod repairs;
 #[cfg(test)]
+mod resumed_fetches;
+#[cfg(test)]
+mod rollbacks;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod suite;

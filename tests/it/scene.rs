@@ -1,4 +1,4 @@
-//! Three real members in one process, on real files and threads, the first of which begins the ledger.
+//! Three real members (or as many as a test wants) in one process, on real files and threads, the first of which begins the ledger.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,11 +27,15 @@ impl Scene {
     pub(crate) async fn begin(change: impl FnOnce(&mut ClusterOptions)) -> Self {
         let mut options = ClusterOptions::new(Suite::Blake3, 3);
         change(&mut options);
+        let nodes = u64::from(options.nodes);
         let cluster = Cluster::new(SystemEnvironment, options);
         let mut scene =
             Self { cluster, root: tempfile::tempdir().expect("a temporary directory"), serial: 0 };
-        for id in 1..=3 {
+        for id in 1..=nodes {
             scene.start(id).await;
+        }
+        for id in 1..=nodes {
+            until("it knows that it promised nothing", || scene.cluster.node(id).status().confirmed).await;
         }
         scene.cluster.node(1).initialize().await.expect("the ledger begins");
         scene.cluster.node(1).wait_running().await.expect("it runs");

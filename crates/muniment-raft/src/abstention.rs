@@ -10,6 +10,8 @@ use crate::node::Core;
 /// Why a node does not campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Abstention {
+    /// Members have not told it yet what it promised them, or it lacks what they know to be committed.
+    Unconfirmed,
     /// It applies nothing until its evidence files are repaired.
     Damaged,
     /// Its clock is far from the others'.
@@ -19,8 +21,15 @@ pub(crate) enum Abstention {
 }
 
 /// The reasons that hold now, held for a look; and how often leadership was offered to somebody.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Abstentions(Mutex<BTreeSet<Abstention>>, AtomicUsize);
+
+impl Abstentions {
+    /// Of a node that has to ask `others` first what it promised them.
+    pub(crate) fn at_start(others: bool) -> Self {
+        Self(Mutex::new(others.then_some(Abstention::Unconfirmed).into_iter().collect()), AtomicUsize::new(0))
+    }
+}
 
 impl<R: Environment> Core<R> {
     /// Asks the next peer to lead instead, if this node leads; a hint, carried out by Raft.

@@ -11,6 +11,7 @@ use muniment_core::{BureauNumber, TreeSize};
 use tokio::sync::Notify;
 
 use crate::peer_messages::SignedBody;
+use crate::promises::Promises;
 
 /// Sizes kept while they wait for lines or for this node's tree; the smallest go first.
 const SIZES_MAX: usize = 256;
@@ -105,16 +106,19 @@ pub(crate) struct Board {
     contradictions: BTreeMap<(TreeSize, String), BTreeSet<BureauNumber>>,
     /// Nothing at or below is collected any more.
     cosigned: TreeSize,
+    /// Who has signed what at most, late lines included.
+    promises: Promises,
 }
 
 impl Board {
-    pub(crate) fn new(members: MemberList, cosigned: TreeSize) -> Self {
+    pub(crate) fn new(members: MemberList, cosigned: TreeSize, promises: Promises) -> Self {
         Self {
             members,
             candidates: BTreeMap::new(),
             waiting: BTreeMap::new(),
             contradictions: BTreeMap::new(),
             cosigned,
+            promises,
         }
     }
 
@@ -134,7 +138,11 @@ impl Board {
     pub(crate) fn take(&mut self, signed: &SignedBody) -> Reaction {
         let Ok(body) = CheckpointBody::parse(&signed.body) else { return Reaction::Nothing };
         let size = body.size;
-        if size <= self.cosigned || body.origin != self.members.origin {
+        if body.origin != self.members.origin {
+            return Reaction::Nothing;
+        }
+        self.note_signers(&body, signed);
+        if size <= self.cosigned {
             return Reaction::Nothing;
         }
         let Some(candidate) = self.candidates.get_mut(&size) else {
@@ -162,6 +170,19 @@ impl Board {
         let by = self.contradictions.entry((size, signed.body.clone())).or_default();
         by.extend(holding.into_iter().map(|(number, _)| number));
         Reaction::Contradicted { size, by: by.iter().copied().collect() }
+    }
+
+    /// Remembers the largest size that each member signed, proven by its line. q lines make a checkpoint, and whoever signed
+    /// after that is held to it all the same.
+    fn note_signers(&self, body: &CheckpointBody, signed: &SignedBody) {
+        for line in &signed.lines {
+            let Some(member) = self.members.by_cosigning_line(line) else { continue };
+            let is_new = self.promises.signed_size(member.node_id) < body.size;
+            if is_new && cosignature::verify(body, line, &member.cosigning_key).is_ok() {
+                let alone = SignedBody { body: signed.body.clone(), lines: vec![line.clone()] };
+                self.promises.note_signed(member.node_id, body.size, alone);
+            }
+        }
     }
 
     /// The lines that this node holds over its own body of `size`.
@@ -201,5 +222,72 @@ impl Board {
         self.waiting.retain(|at, _| *at > size);
         self.contradictions.retain(|(at, _), _| *at > size);
         Reaction::Cosigned(checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muniment_core::cosignature::CosigningKey;
+    use muniment_core::members::Member;
+    use muniment_core::{Hash, NodeId, Suite};
+
+    use super::*;
+
+    const ORIGIN: &str = "anhui.example/ledger/test";
+
+    fn key(number: u8) -> CosigningKey {
+        let name = format!("{ORIGIN}/bureau-{number}");
+        CosigningKey::from_seed(Suite::Blake3, &name, &[number; 32]).expect("a key name")
+    }
+
+    fn members() -> MemberList {
+        let member = |number: u8| Member {
+            number: BureauNumber(u32::from(number)),
+            code: format!("bureau-{number}"),
+            node_id: NodeId(u64::from(number)),
+            cosigning_key: key(number).verifier_key().clone(),
+            admission_key: [number; 32],
+            log_key: None,
+        };
+        let (epoch, from) = (0, TreeSize(0));
+        MemberList {
+            origin: ORIGIN.to_owned(),
+            epoch,
+            from,
+            q: 2,
+            f: 0,
+            members: (1..=3).map(member).collect(),
+        }
+    }
+
+    fn body(size: u64) -> CheckpointBody {
+        let hash = Hash([7; 32]);
+        CheckpointBody {
+            origin: ORIGIN.to_owned(),
+            size: TreeSize(size),
+            root: hash,
+            suite: Suite::Blake3,
+            index_root: hash,
+            members_epoch: 0,
+            members_digest: members().digest(Suite::Blake3),
+        }
+    }
+
+    #[test]
+    fn who_signs_when_q_have_signed_is_remembered_all_the_same_and_a_false_line_is_not() {
+        let promises = Promises::default();
+        let mut board = Board::new(members(), TreeSize(0), promises.clone());
+        let body = body(8);
+        board.form(body.clone());
+        let signed = |line| SignedBody { body: body.to_text(), lines: vec![line] };
+        board.take(&signed(key(1).sign(&body, 5)));
+        assert!(matches!(board.take(&signed(key(2).sign(&body, 5))), Reaction::Cosigned(_)));
+        let mut forged = key(3).sign(&body, 5);
+        *forged.signature.last_mut().expect("it has bytes") ^= 1;
+        board.take(&signed(forged));
+        assert_eq!(promises.signed_size(NodeId(3)), TreeSize(0));
+        board.take(&signed(key(3).sign(&body, 5)));
+        let known: Vec<TreeSize> = (1..=3).map(|node| promises.signed_size(NodeId(node))).collect();
+        assert_eq!(known, [TreeSize(8); 3]);
     }
 }

@@ -132,9 +132,17 @@ async fn fetch<R: Environment>(
 /// Every byte of the files, then the state that they restore to.
 fn finish(incoming: Incoming, founding: &Founding, offer: &CheckedOffer) -> Result<Fetched, String> {
     let fetched = incoming.finish(&check_leaf).map_err(|error| error.to_string())?;
-    let ledger = Ledger::restore(founding, fetched.world()).map_err(|error| error.to_string())?;
-    offer.check_world(founding.suite, &ledger.view()).map_err(|error| error.to_string())?;
-    Ok(fetched)
+    let restored = Ledger::restore(founding, fetched.world()).map_err(|error| error.to_string());
+    let holds = restored.and_then(|ledger| {
+        offer.check_world(founding.suite, &ledger.view()).map_err(|error| error.to_string())
+    });
+    match holds {
+        Ok(()) => Ok(fetched),
+        Err(reason) => {
+            fetched.discard().map_err(|error| error.to_string())?;
+            Err(reason)
+        }
+    }
 }
 
 async fn ask_for_offer<R: Environment>(core: &Core<R>, from: NodeId) -> Result<Offer, String> {
@@ -162,8 +170,8 @@ async fn fetch_file<R: Environment>(
     let expected = about.clone();
     let begun = core.files.run(move |_| incoming.file(expected).map(|file| (incoming, file))).await;
     let (incoming, mut file) = begun.ok_or_else(ended)?.map_err(|error| error.to_string())?;
-    let name = &about.name;
-    let mut answers = futures::stream::iter(ranges(about.bytes))
+    let (name, here) = (&about.name, file.offset());
+    let mut answers = futures::stream::iter(ranges(about.bytes).filter(|(offset, _)| *offset >= here))
         .map(|(offset, length)| fetch_range(core, from, name, offset, length))
         .buffered(RANGES_IN_FLIGHT);
     while let Some(bytes) = answers.next().await {

@@ -18,6 +18,7 @@ impl<R: Environment> Core<R> {
     pub(crate) fn admit(&self, bytes: usize) -> Result<WaitingBytes, Refusal> {
         match self.lifecycle.state() {
             NodeState::Running | NodeState::Recovering => {}
+            state @ NodeState::RolledBack(_) => return Err(Refusal::RolledBack(state.to_string())),
             state => return Err(Refusal::NotRunning(state.to_string())),
         }
         let leads = self.router.leader() == Some(self.me);

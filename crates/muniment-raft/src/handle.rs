@@ -55,7 +55,7 @@ pub enum ReadError {
 /// Why a ledger was not begun.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the ledger was not begun: {0}")]
-pub struct InitializeError(String);
+pub struct InitializeError(pub(crate) String);
 
 impl<R: Environment> Clone for Handle<R> {
     fn clone(&self) -> Self {
@@ -89,8 +89,10 @@ impl<R: Environment> Handle<R> {
     /// Begins the ledger with its founders as voters: once, on one node, by command.
     ///
     /// # Errors
-    /// [`InitializeError`] if it was begun before, or this node has stopped.
+    /// [`InitializeError`] if it was begun before, as this node or a member that can be reached knows, or this node has
+    /// stopped.
     pub async fn initialize(&self) -> Result<(), InitializeError> {
+        self.core.insist_on_beginning().await?;
         let members = self.core.context.members.members.iter();
         let nodes: std::collections::BTreeMap<u64, _> =
             members.map(|member| (member.node_id.0, openraft::impls::EmptyNode {})).collect();
@@ -243,6 +245,7 @@ impl<R: Environment> Handle<R> {
         Status {
             node_id: core.me,
             state: core.lifecycle.state(),
+            confirmed: !core.lifecycle.is_unconfirmed(),
             role: match metrics.state {
                 ServerState::Leader => Role::Leader,
                 ServerState::Follower => Role::Follower,
@@ -327,6 +330,9 @@ impl<R: Environment> Handle<R> {
 
     /// Stops the node and waits until nothing of it touches the disk: its directory may be opened again.
     pub async fn shutdown(&self) {
+        if !self.core.lifecycle.is_over() {
+            self.core.keep_promises().await;
+        }
         self.core.lifecycle.stop();
         if let Err(error) = self.core.raft.shutdown().await {
             tracing::warn!(%error, "Raft did not end in order");
@@ -338,7 +344,7 @@ impl<R: Environment> Handle<R> {
 
     fn insist_on_readable(&self) -> Result<(), ReadError> {
         match self.core.lifecycle.state() {
-            NodeState::Running | NodeState::Halted(_) => Ok(()),
+            NodeState::Running | NodeState::Halted(_) | NodeState::RolledBack(_) => Ok(()),
             state => match self.core.damage() {
                 Some(what) => Err(ReadError::Damaged(what)),
                 None => Err(ReadError::NotReadable(state.to_string())),
@@ -348,9 +354,10 @@ impl<R: Environment> Handle<R> {
 
     fn insist_not_over(&self) -> Result<(), ReadError> {
         match self.core.lifecycle.state() {
-            state @ (NodeState::Failed(_) | NodeState::Stopped | NodeState::Halted(_)) => {
-                Err(ReadError::NotReadable(state.to_string()))
-            }
+            state @ (NodeState::Failed(_)
+            | NodeState::Stopped
+            | NodeState::Halted(_)
+            | NodeState::RolledBack(_)) => Err(ReadError::NotReadable(state.to_string())),
             NodeState::Running | NodeState::Recovering => Ok(()),
         }
     }

@@ -17,6 +17,8 @@ pub enum NodeState {
     Running,
     /// Reads go on; it neither votes nor signs, because what it holds may contradict what others signed (G4).
     Halted(String),
+    /// Its disk is older than what it acknowledged, voted or signed: reads go on, it neither votes nor signs (ADR 11).
+    RolledBack(String),
     /// A storage failure or a panic outside the rules: in production the process ends.
     Failed(String),
     /// Stopped by its owner.
@@ -29,6 +31,7 @@ impl fmt::Display for NodeState {
             Self::Recovering => f.write_str("recovering"),
             Self::Running => f.write_str("running"),
             Self::Halted(reason) => write!(f, "halted: {reason}"),
+            Self::RolledBack(reason) => write!(f, "DISK_ROLLED_BACK: {reason}"),
             Self::Failed(reason) => write!(f, "failed: {reason}"),
             Self::Stopped => f.write_str("stopped"),
         }
@@ -46,6 +49,8 @@ struct Shared {
     alarms: Mutex<Vec<String>>,
     /// The tree may be wrong: nothing is signed until peers have said what theirs is.
     doubtful: AtomicBool,
+    /// Members have not yet told what this node promised them before it was started.
+    unconfirmed: AtomicBool,
     /// The newest evidence files are not yet checked since this start.
     unchecked: AtomicBool,
     /// What is damaged and not yet repaired.
@@ -63,6 +68,7 @@ impl Lifecycle {
             state,
             alarms: Mutex::default(),
             doubtful: AtomicBool::new(false),
+            unconfirmed: AtomicBool::new(true),
             unchecked: AtomicBool::new(true),
             damage: Mutex::default(),
             changed: Notify::new(),
@@ -86,9 +92,25 @@ impl Lifecycle {
     /// Whether the node may put its name under what it recomputed.
     pub(crate) fn may_sign(&self) -> bool {
         matches!(*self.lock(), NodeState::Recovering | NodeState::Running)
+            && !self.is_unconfirmed()
             && !self.is_doubtful()
             && !self.is_damaged()
             && !self.shared.unchecked.load(Ordering::SeqCst)
+    }
+
+    /// Whether the node still asks what it promised: it neither votes, acknowledges nor signs before it knows.
+    pub(crate) fn is_unconfirmed(&self) -> bool {
+        self.shared.unconfirmed.load(Ordering::SeqCst)
+    }
+
+    /// Its disk holds all that it is known to have promised.
+    pub(crate) fn confirm(&self) {
+        self.shared.unconfirmed.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the disk was found to be older than what the node promised.
+    pub(crate) fn is_rolled_back(&self) -> bool {
+        matches!(*self.lock(), NodeState::RolledBack(_))
     }
 
     /// The newest evidence files hold: this node may sign what it computes from them.
@@ -151,6 +173,12 @@ impl Lifecycle {
         self.change(NodeState::Halted(reason), |state| {
             matches!(state, NodeState::Recovering | NodeState::Running)
         });
+    }
+
+    pub(crate) fn roll_back(&self, reason: String) {
+        let state = NodeState::RolledBack(reason);
+        self.alarm(state.to_string());
+        self.change(state, |state| matches!(state, NodeState::Recovering | NodeState::Running));
     }
 
     pub(crate) fn fail(&self, reason: String) {

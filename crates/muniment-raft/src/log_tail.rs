@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use muniment_core::LogIndex;
-use muniment_store::raft_log::LogReader;
+use muniment_store::raft_log::{Intent, LogReader};
 
 use crate::codec::{self, CodecError};
 use crate::type_config::{RaftEntry, RaftLogId, RaftPayload, RaftVote};
@@ -131,6 +131,11 @@ impl LogTail {
 
     pub(crate) fn committed(&self) -> Option<RaftLogId> {
         self.lock().committed
+    }
+
+    /// The newest signing intent.
+    pub(crate) fn last_intent(&self) -> Option<Intent> {
+        self.files.last_intent()
     }
 
     pub(crate) fn purged(&self) -> Option<RaftLogId> {

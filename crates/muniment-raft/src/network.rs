@@ -26,6 +26,7 @@ use crate::environment::Environment;
 use crate::lags::{Lags, split_report};
 use crate::peer_messages::Kind;
 use crate::point_server::PointServer;
+use crate::promises::Promises;
 use crate::raft_messages as messages;
 use crate::snapshot::{RaftSnapshot, SnapshotData};
 use crate::transport::{Lane, Transport};
@@ -36,6 +37,7 @@ pub(crate) struct NetworkFactory<R> {
     transport: Arc<dyn Transport>,
     server: PointServer,
     lags: Lags,
+    promises: Promises,
     environment: PhantomData<fn() -> R>,
 }
 
@@ -46,6 +48,7 @@ pub(crate) struct PeerClient<R> {
     transport: Arc<dyn Transport>,
     server: PointServer,
     lags: Lags,
+    promises: Promises,
     environment: PhantomData<fn() -> R>,
 }
 
@@ -55,13 +58,19 @@ type RpcError<R> = RPCError<Config<R>>;
 type Answers<'s, T, A, E> = BoxStream<'s, Result<Result<T, A>, E>>;
 
 impl<R: Environment> NetworkFactory<R> {
-    pub(crate) fn new(transport: Arc<dyn Transport>, server: PointServer, lags: Lags) -> Self {
-        Self { transport, server, lags, environment: PhantomData }
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        server: PointServer,
+        lags: Lags,
+        promises: Promises,
+    ) -> Self {
+        Self { transport, server, lags, promises, environment: PhantomData }
     }
 
     fn client(&self, target: u64, lane: Lane) -> PeerClient<R> {
         let (transport, server, lags) = (Arc::clone(&self.transport), self.server.clone(), self.lags.clone());
-        PeerClient { to: NodeId(target), lane, transport, server, lags, environment: PhantomData }
+        let promises = self.promises.clone();
+        PeerClient { to: NodeId(target), lane, transport, server, lags, promises, environment: PhantomData }
     }
 }
 
@@ -185,7 +194,18 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
             lags.note(to, unapplied);
             messages::decode_append_response(answer)
         };
-        Ok(self.call(bytes, &option, decode).await?)
+        let answer = self.call(bytes, &option, decode).await?;
+        let matched = match &answer {
+            AppendEntriesResponse::Success => {
+                request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id)
+            }
+            AppendEntriesResponse::PartialSuccess(upto) => *upto,
+            AppendEntriesResponse::Conflict | AppendEntriesResponse::HigherVote(_) => None,
+        };
+        if let Some(log_id) = matched {
+            self.promises.note_acknowledged(self.to, request.vote.leader_id.term, log_id);
+        }
+        Ok(answer)
     }
 
     /// Requests go out without waiting for answers, which come back in order.
@@ -198,7 +218,7 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
         S: Stream<Item = AppendEntriesRequest<Config<R>>> + OptionalSend + Unpin + 'static,
     {
         let (transport, lags) = (Arc::clone(&self.transport), self.lags.clone());
-        let to = self.to;
+        let (to, promises) = (self.to, self.promises.clone());
         Box::pin(async move {
             let mut input = input;
             // openraft applies its back-off for unreachable peers inside the request stream: a stream that fails
@@ -206,6 +226,8 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
             let Some(first) = input.next().await else {
                 return Ok(futures::stream::empty().boxed() as BoxStream<'s, _>);
             };
+            // openraft's stream is one leader's, of one term.
+            let leader_term = first.vote.leader_id.term;
             let (gate, shut) = oneshot::channel::<Infallible>();
             let exchange = Arc::new(Exchange::default());
             let requests = exchange.counted(futures::stream::iter([first]).chain(input)).map(|request| {
@@ -214,10 +236,14 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
                 Bytes::from(bytes)
             });
             let requests = requests.take_until(shut).boxed();
-            let decode = move |bytes: Bytes| {
+            let decode = move |bytes: Bytes| -> Result<StreamAppendResult<Config<R>>, CodecError> {
                 let (answer, unapplied) = split_report(&bytes)?;
                 lags.note(to, unapplied);
-                messages::decode_stream_result(answer)
+                let result = messages::decode_stream_result(answer)?;
+                if let Ok(Some(log_id)) = &result {
+                    promises.note_acknowledged(to, leader_term, *log_id);
+                }
+                Ok(result)
             };
             let answers = transport.stream(to, requests).map(move |answer| match answer {
                 Ok(bytes) => {
@@ -236,7 +262,11 @@ impl<R: Environment> RaftNetworkV2<Config<R>> for PeerClient<R> {
     ) -> Result<VoteResponse<Config<R>>, RpcError<R>> {
         let mut bytes = Kind::Vote.message();
         messages::put_vote_request(&mut bytes, &request);
-        Ok(self.call(bytes, &option, messages::decode_vote_response).await?)
+        let response = self.call(bytes, &option, messages::decode_vote_response).await?;
+        if response.vote_granted {
+            self.promises.note_vote(self.to, response.vote.leader_id.term);
+        }
+        Ok(response)
     }
 
     async fn pre_vote(
@@ -328,8 +358,12 @@ mod tests {
     async fn client(answers: Vec<Bytes>) -> (PeerClient<SystemEnvironment>, mpsc::UnboundedReceiver<()>) {
         let (taken, seen) = mpsc::unbounded_channel();
         let transport = Arc::new(Pumping { answers, taken });
-        let mut factory =
-            NetworkFactory::<SystemEnvironment>::new(transport, PointServer::default(), Lags::default());
+        let mut factory = NetworkFactory::<SystemEnvironment>::new(
+            transport,
+            PointServer::default(),
+            Lags::default(),
+            Promises::default(),
+        );
         (factory.new_client(2, &EmptyNode {}).await, seen)
     }
 

@@ -22,6 +22,7 @@ use crate::apply_worker::{ApplyCommand, ApplyOutputs, ApplyWorker, BUILD, LifeCl
 use crate::board::{Board, Cosigned};
 use crate::catch_up::{self, Order};
 use crate::clocks::{self, Clocks};
+use crate::confirmation::{self, Confirmation};
 use crate::derive::{self, DeriveTask, DeriveWorker, Points};
 use crate::disk_watch;
 use crate::divergence;
@@ -40,6 +41,7 @@ use crate::notary::CheckpointContext;
 use crate::options::{Limits, Options, Timings};
 use crate::peer_messages::SignedBody;
 use crate::point_server::PointServer;
+use crate::promises::Promises;
 use crate::proposer::Proposer;
 use crate::published::Published;
 use crate::recovery::{Opened, Recovered, StartError, recover};
@@ -81,6 +83,8 @@ pub(crate) struct Core<R: Environment> {
     pub(crate) gauges: Gauges,
     pub(crate) lags: Lags,
     pub(crate) clocks: Clocks,
+    pub(crate) promises: Promises,
+    pub(crate) confirmation: Confirmation,
     pub(crate) environment: R,
     pub(crate) clock: LifeClock<R>,
     pub(crate) timings: Timings,
@@ -162,6 +166,7 @@ fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Resul
     let (files, files_worker) = files(Arc::clone(&workers.data_dir), lifecycle.clone());
     workers.start("files", files_worker.run());
     let server = PointServer::default();
+    let promises = Promises::restore(workers.data_dir.promises()?.as_deref());
     let parts = Parts {
         options,
         lifecycle,
@@ -174,6 +179,7 @@ fn prepare<R: Environment>(options: Options<R>, points: SnapshotPoints) -> Resul
         files,
         server,
         lags: Lags::default(),
+        promises,
     };
     let made = Arc::new(Notify::new());
     let sealing = (inboxes.seals, inboxes.marks);
@@ -210,6 +216,7 @@ struct Parts<R: Environment> {
     files: Files,
     server: PointServer,
     lags: Lags,
+    promises: Promises,
 }
 
 /// What the node's tasks receive.
@@ -227,6 +234,11 @@ struct TaskEnds {
 }
 
 impl<R: Environment> Parts<R> {
+    /// Whether there is anybody to whom this node could have promised anything.
+    fn has_peers(&self) -> bool {
+        self.options.founding.founders.len() > 1
+    }
+
     fn context(&self) -> CheckpointContext {
         let founding = &self.options.founding;
         CheckpointContext { suite: founding.suite, members: founding.members() }
@@ -252,7 +264,7 @@ impl<R: Environment> Parts<R> {
             gossip: outboxes.gossip.clone(),
             environment: self.options.environment.clone(),
             clock: self.clock,
-            board: Board::new(context.members.clone(), cosigned.size()),
+            board: Board::new(context.members.clone(), cosigned.size(), self.promises.clone()),
             context,
             notary: Arc::clone(&self.options.notary),
             keys: self.options.keys.clone(),
@@ -361,11 +373,12 @@ impl<R: Environment> Parts<R> {
 
     async fn start_raft(&self, state_machine: StateMachine<R::Runtime>) -> Result<RaftOf<R>, StartError> {
         let refused = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
-        let config = raft_config(&self.options.timings).map_err(|error| refused(&error))?;
+        let config = raft_config(&self.options.timings, self.has_peers()).map_err(|error| refused(&error))?;
         let network = NetworkFactory::<R>::new(
             Arc::clone(&self.options.transport),
             self.server.clone(),
             self.lags.clone(),
+            self.promises.clone(),
         );
         let log = LogStorage::new(self.queue.clone(), self.tail.clone());
         let node_id = self.options.node_id.0;
@@ -375,16 +388,16 @@ impl<R: Environment> Parts<R> {
 
     fn start_tasks(self, raft: RaftOf<R>, outboxes: Outboxes<R>, ends: TaskEnds) -> Arc<Core<R>> {
         let context = self.context();
-        let Self { options, lifecycle, clock, gauges, published, tail, current, files, server, lags, .. } =
-            self;
-        let points = Points::new(outboxes.derive, server, outboxes.orders);
+        let has_peers = self.has_peers();
+        let options = self.options;
+        let points = Points::new(outboxes.derive, self.server, outboxes.orders);
         let me = options.node_id;
         let router = Router {
             me,
             raft: raft.clone(),
             transport: Arc::clone(&options.transport),
             proposals: outboxes.proposals,
-            lifecycle: lifecycle.clone(),
+            lifecycle: self.lifecycle.clone(),
             timings: options.timings.clone(),
         };
         let peers =
@@ -397,29 +410,31 @@ impl<R: Environment> Parts<R> {
             raft,
             router,
             transport: options.transport,
-            lifecycle,
-            published,
+            lifecycle: self.lifecycle,
+            published: self.published,
             cosigned: ends.cosigned,
             verifier: ReceiptVerifier::new(TrustFile::of_founding(&options.founding)),
             admission_paths: AdmissionPaths::default(),
-            gauges,
-            lags,
+            gauges: self.gauges,
+            lags: self.lags,
             clocks: Clocks::default(),
+            promises: self.promises,
+            confirmation: Confirmation::default(),
             environment: options.environment.clone(),
-            clock,
+            clock: self.clock,
             timings: options.timings,
             limits: options.limits,
-            tail,
-            current,
+            tail: self.tail,
+            current: self.current,
             points,
-            files,
+            files: self.files,
             disk: options.disk,
             data_dir: options.data_dir,
             submissions: outboxes.submissions,
             apply: outboxes.apply,
             seals: outboxes.seals,
             refused_leader: Mutex::new(None),
-            abstentions: Abstentions::default(),
+            abstentions: Abstentions::at_start(has_peers),
             workers: tokio::sync::Mutex::new(ends.ended),
         });
         let proposer = Proposer::new(&core, options.environment.clone(), ends.proposals);
@@ -458,6 +473,8 @@ fn start_side_tasks<R: Environment>(
     drop(R::Runtime::spawn(tasks::gossip(Arc::clone(core), gossip)));
     drop(R::Runtime::spawn(divergence::run(Arc::clone(core), divergences)));
     drop(R::Runtime::spawn(derive::run(Arc::clone(core), derive)));
+    drop(R::Runtime::spawn(confirmation::run(Arc::clone(core))));
+    drop(R::Runtime::spawn(confirmation::keep(Arc::clone(core))));
     drop(R::Runtime::spawn(tasks::recovery_end(Arc::clone(core))));
     drop(R::Runtime::spawn(tasks::ticks(Arc::clone(core))));
     drop(R::Runtime::spawn(tasks::snapshots(Arc::clone(core), made)));
@@ -465,7 +482,7 @@ fn start_side_tasks<R: Environment>(
 }
 
 /// openraft's settings (02, "Raft rules").
-fn raft_config(timings: &Timings) -> Result<Config, openraft::ConfigError> {
+fn raft_config(timings: &Timings, asks_first: bool) -> Result<Config, openraft::ConfigError> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let config = Config {
         cluster_name: "muniment".to_owned(),
@@ -480,6 +497,8 @@ fn raft_config(timings: &Timings) -> Result<Config, openraft::ConfigError> {
         state_machine_channel_size: Some(65_536),
         quorum_loss_probe_interval: Some(2 * millis(timings.election_max)),
         enable_pre_vote: Some(true),
+        // Campaigns wait until the members have told what this node promised them.
+        enable_elect: !asks_first,
         enable_leader_restore: Some(false),
         allow_log_reversion: Some(false),
         ..Config::default()
@@ -493,9 +512,11 @@ impl<R: Environment> Core<R> {
         self.verifier.trust()
     }
 
-    /// Whether the node takes part in Raft: a halted one keeps its data and answers reads only.
+    /// Whether the node takes part in Raft: a halted one keeps its data and answers reads only, and so does one that does
+    /// not know yet what it promised.
     pub(crate) fn votes(&self) -> bool {
         matches!(self.lifecycle.state(), NodeState::Running | NodeState::Recovering)
+            && !self.lifecycle.is_unconfirmed()
     }
 
     /// Whether entries of this leader are refused.

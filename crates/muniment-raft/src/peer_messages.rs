@@ -30,9 +30,10 @@ pub(crate) enum Kind {
     FileRange = 13,
     DerivePoint = 14,
     Clock = 15,
+    Promised = 16,
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 15] = [
     Kind::Append,
     Kind::Vote,
     Kind::PreVote,
@@ -47,6 +48,7 @@ const KINDS: [Kind; 14] = [
     Kind::FileRange,
     Kind::DerivePoint,
     Kind::Clock,
+    Kind::Promised,
 ];
 
 /// Most outcomes of one answer: the records of one batch.
@@ -219,7 +221,10 @@ fn put_refusal(bytes: &mut Vec<u8>, refusal: &Refusal) {
             let micros = u64::try_from(retry_after.as_micros()).unwrap_or(u64::MAX);
             bytes.extend_from_slice(&micros.to_be_bytes());
         }
-        other @ (Refusal::TooLarge { .. } | Refusal::Empty | Refusal::NoQuorum { .. }) => {
+        other @ (Refusal::TooLarge { .. }
+        | Refusal::Empty
+        | Refusal::NoQuorum { .. }
+        | Refusal::RolledBack(_)) => {
             bytes.push(4);
             put_block(bytes, other.to_string().as_bytes());
         }
@@ -293,6 +298,49 @@ pub(crate) fn read_text(reader: &mut Reader<'_>) -> Result<String, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/data-format.md");
+
+    /// Number and name of each kind, as the table of the document has them.
+    fn documented() -> Vec<(String, String)> {
+        let from = DOCUMENT.split_once("## Messages between nodes").expect("the document has the section").1;
+        let rows = from.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+        let cells = rows.map_while(|row| row.strip_prefix("| ")).map(|row| row.split(" | "));
+        cells
+            .map(|mut cells| {
+                [cells.next(), cells.next()].map(|cell| cell.unwrap_or_default().to_owned()).into()
+            })
+            .collect()
+    }
+
+    /// A name of the code in words: `PreVote` is "pre vote".
+    fn words(kind: Kind) -> String {
+        let mut words = String::new();
+        for letter in format!("{kind:?}").chars() {
+            if letter.is_uppercase() && !words.is_empty() {
+                words.push(' ');
+            }
+            words.extend(letter.to_lowercase());
+        }
+        words
+    }
+
+    #[test]
+    fn the_table_of_the_document_lists_the_kinds_of_this_build_and_no_others() {
+        let kinds: Vec<(String, String)> = KINDS.map(|kind| ((kind as u8).to_string(), words(kind))).into();
+        assert_eq!(documented(), kinds);
+    }
+
+    #[test]
+    fn every_kind_of_this_build_and_no_other_byte_begins_a_message() {
+        let known: Vec<u8> =
+            (0..=u8::MAX).filter(|byte| Kind::read(&mut Reader::new(&[*byte])).is_ok()).collect();
+        assert_eq!(known, KINDS.map(|kind| kind as u8));
+        assert_eq!(known, [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        for kind in KINDS {
+            assert_eq!(Kind::read(&mut Reader::new(&kind.message())), Ok(kind));
+        }
+    }
 
     #[test]
     fn every_answer_to_a_submission_survives_its_bytes() {

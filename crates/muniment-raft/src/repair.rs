@@ -134,8 +134,8 @@ async fn fetch<R: Environment>(
     let expected = about.clone();
     let begun = core.files.run(move |_| repair.copy(expected).map(|copy| (repair, copy))).await;
     let (repair, mut copy) = begun.ok_or(RepairError::Over)??;
-    let name = &about.name;
-    let mut answers = futures::stream::iter(ranges(about.bytes))
+    let (name, here) = (&about.name, copy.offset());
+    let mut answers = futures::stream::iter(ranges(about.bytes).filter(|(offset, _)| *offset >= here))
         .map(|(offset, length)| fetch_range(core, from, name, offset, length))
         .buffered(RANGES_IN_FLIGHT);
     while let Some(bytes) = answers.next().await {

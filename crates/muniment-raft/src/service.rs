@@ -54,6 +54,7 @@ impl<R: Environment> Service<R> {
                 Ok(Some(Bytes::new()))
             }
             Ok(Kind::Clock) => Ok(Some(Bytes::copy_from_slice(&core.environment.now().0.to_be_bytes()))),
+            Ok(Kind::Promised) => Ok(Some(core.recollect(from))),
             Ok(Kind::ReadIndex) => {
                 let index = core.read_log_index_as_leader().await.flatten();
                 Ok(index.map(|index| Bytes::copy_from_slice(&index.0.to_be_bytes())))
@@ -90,6 +91,12 @@ impl<R: Environment> Service<R> {
             Kind::Vote | Kind::PreVote => {
                 let request = raft::read_vote_request(reader)?;
                 reader.end()?;
+                if kind == Kind::Vote && request.vote.leader_id.voted_for == from.0 {
+                    core.promises.note_vote(from, request.vote.leader_id.term);
+                }
+                if !core.confirmation.reaches_committed(request.last_log_id) {
+                    return Ok(None);
+                }
                 let response = if kind == Kind::Vote {
                     core.raft.vote(request).await
                 } else {
@@ -115,8 +122,10 @@ impl<R: Environment> Service<R> {
         let part = peer::read_submit(reader, message)?;
         let result = match core.admit(part.bytes.len()) {
             Ok(_waiting) => core.router.propose(from, part).await,
-            // It is handing over: the sender's next try finds who leads then.
-            Err(Refusal::ClockUnsynced { .. }) => Err(Refusal::NotLeader { leader: None }.into()),
+            // It does not lead for long, or no more: the sender's next try finds who leads then.
+            Err(Refusal::ClockUnsynced { .. } | Refusal::RolledBack(_)) => {
+                Err(Refusal::NotLeader { leader: None }.into())
+            }
             Err(refusal) => Err(refusal.into()),
         };
         Ok(Some(peer::encode_submit_answer(&result)))

@@ -27,6 +27,8 @@ pub struct Status {
     pub node_id: NodeId,
     /// Whether it runs.
     pub state: NodeState,
+    /// Whether members have told what it promised them before this start. It neither votes, acknowledges nor signs before.
+    pub confirmed: bool,
     /// Its part in Raft.
     pub role: Role,
     /// Who leads, as far as it knows.

@@ -133,6 +133,9 @@ pub enum Refusal {
         /// Who leads, as far as it knows.
         leader: Option<NodeId>,
     },
+    /// The node's disk is older than what it promised.
+    #[error("this node does not accept writes, ask another member: {0}")]
+    RolledBack(String),
     /// The node does not run.
     #[error("this node does not accept writes: {0}")]
     NotRunning(String),
@@ -163,6 +166,7 @@ impl Refusal {
             Self::ClockUnsynced { .. } => Reason::ClockUnsynced,
             Self::NoQuorum { .. } => Reason::NoQuorum,
             Self::NotLeader { .. } => Reason::NotLeader,
+            Self::RolledBack(_) => Reason::DiskRolledBack,
             Self::NotRunning(_) => Reason::Halted,
         }
     }

@@ -64,6 +64,7 @@ pub(crate) async fn recovery_end<R: Environment>(core: Arc<Core<R>>) {
         if let Some(committed) = metrics.last_applied {
             core.published.wait_applied(muniment_core::LogIndex(committed.index)).await;
         }
+        core.insist_on_signed_size();
         core.lifecycle.run();
     }
 }

@@ -72,6 +72,7 @@ fn node_status(status: NodeStatus) -> v1::NodeStatus {
         NodeState::Recovering => (v1::NodeState::Recovering, String::new()),
         NodeState::Running => (v1::NodeState::Running, String::new()),
         NodeState::Halted(reason) => (v1::NodeState::Halted, reason),
+        state @ NodeState::RolledBack(_) => (v1::NodeState::Halted, state.to_string()),
         NodeState::Failed(reason) => (v1::NodeState::Failed, reason),
         NodeState::Stopped => (v1::NodeState::Stopped, String::new()),
     };

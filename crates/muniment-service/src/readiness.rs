@@ -17,7 +17,11 @@ pub(crate) struct Check {
 pub(crate) fn liveness(beat: &Beat) -> Check {
     let fault = match &beat.status.state {
         NodeState::Failed(reason) => Some(reason.clone()),
-        NodeState::Recovering | NodeState::Running | NodeState::Halted(_) | NodeState::Stopped => None,
+        NodeState::Recovering
+        | NodeState::Running
+        | NodeState::Halted(_)
+        | NodeState::RolledBack(_)
+        | NodeState::Stopped => None,
     };
     Check { name: "node", fault }
 }

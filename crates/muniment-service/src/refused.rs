@@ -117,6 +117,7 @@ impl From<Refusal> for Refused {
             | Refusal::StorageFull { .. }
             | Refusal::ClockUnsynced { .. }
             | Refusal::NoQuorum { .. }
+            | Refusal::RolledBack(_)
             | Refusal::NotRunning(_) => report,
         }
         .into()

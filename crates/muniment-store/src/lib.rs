@@ -20,6 +20,7 @@ pub mod install;
 pub mod ledger;
 pub mod manifest;
 mod overlay;
+mod promises;
 pub mod raft_log;
 pub mod repair;
 mod replace;

@@ -59,8 +59,8 @@ pub enum Checked {
 pub struct SoundRepair(Repair);
 
 impl Repair {
-    /// Begins a repair up to the newest sync point; what an earlier attempt fetched is removed. The files must not be
-    /// written to until it is over.
+    /// Begins a repair up to the newest sync point. What an earlier attempt fetched is gone on with where it is needed. The
+    /// files must not be written to until it is over.
     ///
     /// # Errors
     /// [`StorageError::Corrupt`] if `CURRENT` is damaged, which no peer has; else what the disk answers.
@@ -69,16 +69,14 @@ impl Repair {
         let Some(current) = Current::load(&*disk, &ledger_dir)? else {
             return Err(StorageError::corrupt(&ledger_dir.join(CURRENT_FILE), 0, "it is missing"));
         };
-        let repair = Self {
+        Ok(Self {
             disk,
             identity: data_dir.identity().clone(),
             data_dir: data_dir.path().to_owned(),
             current,
             copied: BTreeSet::new(),
             own: Vec::new(),
-        };
-        remove_dir(&*repair.disk, &repair.copies_dir())?;
-        Ok(repair)
+        })
     }
 
     /// Checks every byte as it would be with the copies in place.
@@ -121,7 +119,8 @@ impl Repair {
         Ok(needed.into_values().collect())
     }
 
-    /// Begins a copy. It counts from now on: a file that is not fetched to its end is damaged.
+    /// Begins a copy, or goes on with one that an earlier attempt left, be it whole; a copy of this attempt was found damaged,
+    /// and is begun anew. It counts from now on: a file that is not fetched to its end is damaged.
     ///
     /// # Errors
     /// [`StorageError::Refused`] if it is none of [`Repair::needed`]; else what the disk answers.
@@ -130,9 +129,8 @@ impl Repair {
         let Some(file) = file.filter(|file| self.current.lengths.get(file) == Some(&expected.bytes)) else {
             return Err(StorageError::refused(format!("{} is none of the files to repair", expected.name)));
         };
-        let copy = IncomingFile::begin(&*self.disk, &self.copies_dir(), expected)?;
-        self.copied.insert(file);
-        Ok(copy)
+        let begin = if self.copied.insert(file) { IncomingFile::resume } else { IncomingFile::begin };
+        begin(&*self.disk, &self.copies_dir(), expected)
     }
 
     fn ledger_dir(&self) -> PathBuf {
@@ -215,6 +213,7 @@ impl SoundRepair {
         let Repair { disk, data_dir, copied, own, .. } = &self.0;
         let (ledger, copies) = (self.0.ledger_dir(), self.0.copies_dir());
         if copied.is_empty() {
+            remove_dir(&**disk, &copies)?;
             return Ok(None);
         }
         // The copies' bytes are durable since they were fetched; now their names are.

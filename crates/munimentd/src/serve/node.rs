@@ -231,8 +231,15 @@ async fn begin(config: &Config, handle: &Handle<SystemEnvironment>) -> anyhow::R
     }
     // A crash between the two leaves a ledger that has begun, and the file.
     if handle.status().last_log_index.is_none() {
-        handle.initialize().await?;
-        tracing::info!("the ledger begins");
+        match handle.initialize().await {
+            Ok(()) => tracing::info!("the ledger begins"),
+            // It stays up and says why in its status, as it would without the file.
+            Err(error) if matches!(handle.status().state, NodeState::RolledBack(_)) => {
+                tracing::error!(%error, "this node begins no ledger");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     init::begun(&config.data)
 }

@@ -244,7 +244,8 @@ impl SimCluster {
     fn observe_status(&self, node: NodeId, status: &Status) {
         let mut slots = lock(&self.slots);
         let slot = slots.get_mut(&node).expect("a founding node");
-        if let NodeState::Failed(reason) | NodeState::Halted(reason) = &status.state
+        if let NodeState::Failed(reason) | NodeState::Halted(reason) | NodeState::RolledBack(reason) =
+            &status.state
             && !slot.is_reported
         {
             slot.is_reported = true;
