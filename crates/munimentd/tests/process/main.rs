@@ -2,6 +2,8 @@
 //! whoever must not get in. One member that lies stands in for a fault.
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod fsck;
@@ -15,6 +17,8 @@ mod liar;
 mod lies;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
