@@ -26,4 +26,6 @@ mod rollback;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod watchers;
+#[cfg(test)]
 mod wire;
