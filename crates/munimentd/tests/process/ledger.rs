@@ -1,6 +1,7 @@
 //! A ledger of three processes, and clients of it.
 
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -245,6 +246,11 @@ pub(crate) async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "it did not happen within {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Says something where `cargo test` does not swallow it.
+pub(crate) fn say(what: &str) {
+    writeln!(std::io::stderr(), "{what}").expect("stderr is open");
 }
 
 pub(crate) fn now() -> UnixMillis {

@@ -6,7 +6,13 @@ mod damage;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod fsck;
+#[cfg(test)]
+mod honest;
+#[cfg(test)]
+mod idle;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
@@ -18,13 +24,19 @@ mod lies;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod malformed;
+#[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod misuse;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod slow_readers;
 #[cfg(test)]
 mod watchers;
 #[cfg(test)]

@@ -120,5 +120,9 @@ fn what_does_not_fit_together_is_said_before_a_port_is_opened() {
         let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
         let said = said(&sets);
         assert!(said.contains(expected), "{sets:?}: {said}");
-    }
+    } // In the file, too.
+    let file = std::fs::read_to_string(&config).expect("a configuration");
+    std::fs::write(&config, format!("nod = 1\n{file}")).expect("written");
+    let said = said(&[]);
+    assert!(said.contains("unknown key") && said.contains("nod"), "{said}");
 }

@@ -55,11 +55,22 @@ impl Wire {
 
     /// A connection for gRPC.
     pub(crate) async fn channel(&self) -> Result<Channel, tonic::transport::Error> {
+        self.channel_by(Endpoint::from_static("http://node.example")).await
+    }
+
+    /// A connection for gRPC that takes in no more unread than HTTP/2 makes it (RFC 9113 6.9.2: 65,535 bytes).
+    pub(crate) async fn narrow_channel(&self) -> Result<Channel, tonic::transport::Error> {
+        let endpoint = Endpoint::from_static("http://node.example");
+        self.channel_by(endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535))
+            .await
+    }
+
+    async fn channel_by(&self, endpoint: Endpoint) -> Result<Channel, tonic::transport::Error> {
         let wire = self.clone();
         let connect = tower::service_fn(move |_| {
             let wire = wire.clone();
             async move { wire.dial().await.map(TokioIo::new) }
         });
-        Endpoint::from_static("http://node.example").connect_with_connector(connect).await
+        endpoint.connect_with_connector(connect).await
     }
 }
