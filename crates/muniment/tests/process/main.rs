@@ -1,6 +1,8 @@
 //! The command line as people and scripts meet it: processes, files, output and exit codes.
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod contexts;
 #[cfg(test)]
 mod decisions;

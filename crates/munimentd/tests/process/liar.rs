@@ -5,20 +5,15 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use hyper_util::rt::TokioIo;
-use muniment_peer::tls::{
-    AcceptOptions, Credentials, ServerPolicy, SpiffeId, Trust, accept, client_config, server_config,
-};
+use muniment_peer::tls::{AcceptOptions, ServerPolicy, Trust, accept, server_config};
 use muniment_proto::v1;
 use muniment_proto::v1::ledger_service_client::LedgerServiceClient;
 use muniment_proto::v1::ledger_service_server::{LedgerService, LedgerServiceServer};
-use rustls_pki_types::ServerName;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsConnector;
-use tonic::transport::{Channel, Endpoint, Server};
+use tokio::net::TcpListener;
+use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::ledger::{CODES, Ledger};
+use crate::ledger::Ledger;
 
 /// What the liar is about to say.
 pub(crate) enum Saying<'a> {
@@ -41,26 +36,10 @@ struct Liar {
 /// Starts a liar with Hefei's node's certificate; answers its address.
 pub(crate) async fn liar(ledger: &Ledger, lie: impl Fn(Saying<'_>) + Send + Sync + 'static) -> String {
     let trust = Trust::of_founding(&ledger.founding, &BTreeMap::new()).expect("CAs");
-    let files = ledger.bureau_dir(0);
-    let load = |name: &str| {
-        let file = |kind: &str| files.join(format!("{name}.{kind}"));
-        Credentials::load(&file("pem"), &file("key")).expect("credentials")
-    };
-    let contact = &ledger.founding.founders[0].contact;
-    let expected = SpiffeId::node(&contact.trust_domain, CODES[0]);
-    let config = client_config(&trust, &load("client"), expected).expect("TLS 1.3");
-    let address = contact.client_address.clone();
-    let connect = tower::service_fn(move |_| {
-        let (connector, address) = (TlsConnector::from(Arc::clone(&config)), address.clone());
-        async move {
-            let stream = TcpStream::connect(address).await?;
-            let name = ServerName::try_from("node.example").expect("a name");
-            Ok::<_, std::io::Error>(TokioIo::new(connector.connect(name, stream).await?))
-        }
-    });
-    let channel = Endpoint::from_static("http://node.example").connect_with_connector(connect).await;
+    let channel = ledger.wire(0, 0).channel().await;
     let real = LedgerServiceClient::new(channel.expect("the real member is up"));
-    let config = server_config(&trust, &load("node"), ServerPolicy::clients(false)).expect("TLS 1.3");
+    let config =
+        server_config(&trust, &ledger.credentials(0, "node"), ServerPolicy::clients(false)).expect("TLS 1.3");
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let incoming = accept(listener, config, trust, AcceptOptions::default());
