@@ -59,8 +59,8 @@ impl AdmissionPaths {
     /// The admission of a leaf with the path to its root; `None` for a leaf that no signed admission covers.
     ///
     /// # Errors
-    /// [`ReceiptError::Storage`]: those of reading the files, and that the admission does not cover its records.
-    /// [`ReceiptError::Unreadable`]: its leaves don't lie side by side.
+    /// [`ReceiptError::Storage`]: those of reading the files. [`ReceiptError::Unreadable`]: the admission does not cover
+    /// its records, or its leaves don't lie side by side.
     pub(crate) fn proof(
         &self,
         suite: Suite,
@@ -107,7 +107,7 @@ impl AdmissionPaths {
 
 impl Upper {
     /// Reads the admission that a leaf lies in and holds its root against its records; `None` for a derived statement.
-    fn read(suite: Suite, files: &View, leaf: LeafIndex) -> Result<Option<Self>, StorageError> {
+    fn read(suite: Suite, files: &View, leaf: LeafIndex) -> Result<Option<Self>, ReceiptError> {
         let Some(found) = files.admission(leaf)? else { return Ok(None) };
         let KeptAdmission::Admission { admission, absent } = found.kept else { return Ok(None) };
         let leaves: Vec<Hash> =
@@ -115,7 +115,12 @@ impl Upper {
         let whole = leaves.len() - leaves.len() % GROUP as usize;
         let rest = MemoryTree::over(suite, Tree::Admission, leaves[whole..].iter().copied());
         let records = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
-        let mut levels = MemoryTree::over(suite, Tree::Admission, leaves).into_levels();
+        let tree = MemoryTree::over(suite, Tree::Admission, leaves);
+        if tree.root() != admission.root {
+            let what = "its admission's root does not cover the admission's records".to_owned();
+            return Err(ReceiptError::Unreadable { leaf, what });
+        }
+        let mut levels = tree.into_levels();
         levels.drain(..levels.len().min(usize::from(GROUP_LEVEL)));
         let first = first_leaf(leaf, found.position, &absent);
         Ok(Some(Self { encoded: admission.encode(), records, first, absent, levels, rest }))

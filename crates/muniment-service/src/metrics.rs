@@ -69,7 +69,7 @@ pub(crate) struct Metrics {
 
 fn histogram() -> Histogram {
     // 0.25 ms to 8 s, each the double of the one before.
-    Histogram::new((0..16).map(|power| 0.000_25 * f64::from(1_u32 << power)))
+    Histogram::new((0..18).map(|power| 0.000_05 * f64::from(1_u32 << power)))
 }
 
 impl Metrics {

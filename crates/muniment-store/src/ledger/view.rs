@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use muniment_core::admission::{Admission, KeptAdmission};
+use muniment_core::admission::KeptAdmission;
 use muniment_core::tree::HashReader;
 use muniment_core::{Blind, Hash, LeafIndex, LedgerId, Stub, Suite, Tree, TreeSize};
 
@@ -171,7 +171,7 @@ impl View {
     }
 
     /// The admission that a leaf lies in, with the digests of all its records; `None` for a leaf that no admission
-    /// covers.
+    /// covers. Signature and root are the caller's to check.
     ///
     /// # Errors
     /// As [`View::stub`].
@@ -201,13 +201,6 @@ impl View {
         addresses.retain(|row| row.admission == address.admission);
         digests.extend(addresses.iter().map(|row| (u32::from(row.position), row.record_digest)));
         let record_digests: Vec<Hash> = digests.into_values().collect();
-        if let KeptAdmission::Admission { admission, .. } = &kept
-            && Admission::root_over(self.suite, record_digests.iter().copied()) != admission.root
-        {
-            let path = self.shared.files.path(LedgerFile::Admissions(segment));
-            let what = "the admission's root does not cover its records";
-            return Err(StorageError::corrupt(&path, u64::from(offset), what));
-        }
         Ok(Some(AdmissionOfLeaf { kept, position: u32::from(address.position), record_digests }))
     }
 

@@ -56,61 +56,69 @@ impl Report {
         }
         line(&mut text, format_args!("memory of an idle member: {}", mebibytes(&self.idle_rss_bytes)));
         if !self.loads.is_empty() {
-            line(
-                &mut text,
-                format_args!(
-                    "\n{:<12} {:>7} {:>10} {:>9} {:>9} {:>9} {:>12} {:>12} {:>8}",
-                    "load",
-                    "workers",
-                    "records/s",
-                    "p50 ms",
-                    "p99 ms",
-                    "max ms",
-                    "us/rec/node",
-                    "us/rec load",
-                    "written"
-                ),
-            );
-        }
-        for row in &self.loads {
-            line(
-                &mut text,
-                format_args!(
-                    "{:<12} {:>7} {:>10.0} {:>9.3} {:>9.3} {:>9.3} {:>12.1} {:>12.1} {:>7.1}x",
-                    row.name,
-                    row.workers,
-                    row.records_per_s,
-                    row.p50_ms,
-                    row.p99_ms,
-                    row.max_ms,
-                    row.node_cpu_us,
-                    row.load_cpu_us,
-                    row.written_ratio
-                ),
-            );
+            put_loads(&mut text, &self.loads);
         }
         if let Some(tree) = &self.tree {
-            line(&mut text, format_args!("\nat {} leaves", tree.leaves));
-            line(&mut text, format_args!("memory of a member: {}", mebibytes(&tree.rss_bytes)));
-            line(
-                &mut text,
-                format_args!(
-                    "receipt: p50 {:.3} ms, p99 {:.3} ms with its verification; {:.1} us at the server (mean)",
-                    tree.receipt_p50_ms, tree.receipt_p99_ms, tree.receipt_server_us
-                ),
-            );
-            line(
-                &mut text,
-                format_args!(
-                    "restart of a member to its first linearizable answer: {:.0} ms, then {} MiB",
-                    tree.restart_ms,
-                    mib(tree.restarted_rss_bytes)
-                ),
-            );
+            put_tree(&mut text, tree);
         }
         text.truncate(text.trim_end().len());
         text
     }
+}
+
+fn put_loads(text: &mut String, loads: &[Row]) {
+    line(
+        text,
+        format_args!(
+            "\n{:<12} {:>7} {:>10} {:>9} {:>9} {:>9} {:>12} {:>12} {:>8}",
+            "load",
+            "workers",
+            "records/s",
+            "p50 ms",
+            "p99 ms",
+            "max ms",
+            "us/rec/node",
+            "us/rec load",
+            "written"
+        ),
+    );
+    for row in loads {
+        line(
+            text,
+            format_args!(
+                "{:<12} {:>7} {:>10.0} {:>9.3} {:>9.3} {:>9.3} {:>12.1} {:>12.1} {:>7.1}x",
+                row.name,
+                row.workers,
+                row.records_per_s,
+                row.p50_ms,
+                row.p99_ms,
+                row.max_ms,
+                row.node_cpu_us,
+                row.load_cpu_us,
+                row.written_ratio
+            ),
+        );
+    }
+}
+
+fn put_tree(text: &mut String, tree: &TreeRow) {
+    line(text, format_args!("\nat {} leaves", tree.leaves));
+    line(text, format_args!("memory of a member: {}", mebibytes(&tree.rss_bytes)));
+    line(
+        text,
+        format_args!(
+            "receipt: p50 {:.3} ms, p99 {:.3} ms with its verification; {:.1} us at the server (mean), p50 below {:.0} us",
+            tree.receipt_p50_ms, tree.receipt_p99_ms, tree.receipt_server_us, tree.receipt_server_p50_us
+        ),
+    );
+    line(
+        text,
+        format_args!(
+            "restart of a member to its first linearizable answer: {:.0} ms, then {} MiB",
+            tree.restart_ms,
+            mib(tree.restarted_rss_bytes)
+        ),
+    );
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -40,6 +40,8 @@ pub(super) struct TreeRow {
     pub(super) receipt_p99_ms: f64,
     /// A receipt at the server, the mean: from the call's head to that of its answer, by its own count.
     pub(super) receipt_server_us: f64,
+    /// Half of them took no longer: the upper end of a bucket of the server's own histogram.
+    pub(super) receipt_server_p50_us: f64,
     /// From the start of the process to its first linearizable answer.
     pub(super) restart_ms: f64,
     pub(super) restarted_rss_bytes: u64,
@@ -70,7 +72,10 @@ pub(super) async fn measure(
         rss_bytes,
         receipt_p50_ms: ms(quantile(&times, 50)),
         receipt_p99_ms: ms(quantile(&times, 99)),
-        receipt_server_us: tenths((after.0 - before.0) * 1e6 / (after.1 - before.1).max(1.0)),
+        receipt_server_us: tenths(
+            (after.seconds - before.seconds) * 1e6 / (after.calls - before.calls).max(1.0),
+        ),
+        receipt_server_p50_us: tenths(after.half_within(&before) * 1e6),
         restart_ms,
         restarted_rss_bytes,
     })
@@ -147,19 +152,45 @@ fn internal_address(processes: &Processes, member: usize) -> anyhow::Result<Stri
     Ok(listen.with_context(|| format!("{} names no internal.listen", file.display()))?.to_owned())
 }
 
-/// Seconds and calls of `GetReceipt` that a member counted so far.
-fn served(address: &str) -> anyhow::Result<(f64, f64)> {
+/// What a member counted of `GetReceipt` so far.
+struct Served {
+    seconds: f64,
+    calls: f64,
+    /// Seconds, and the calls that took no longer.
+    buckets: Vec<(f64, f64)>,
+}
+
+impl Served {
+    /// The upper end of the bucket that half of the calls since `before` reach.
+    fn half_within(&self, before: &Self) -> f64 {
+        let half = (self.calls - before.calls) / 2.0;
+        let earlier = before.buckets.iter().map(|(_, calls)| *calls).chain(std::iter::repeat(0.0));
+        let reached = self.buckets.iter().zip(earlier).find(|((_, calls), earlier)| calls - earlier >= half);
+        reached.map_or(f64::INFINITY, |((seconds, _), _)| *seconds)
+    }
+}
+
+/// Reads a member's metrics.
+fn served(address: &str) -> anyhow::Result<Served> {
     let mut stream = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text).context("read the metrics")?;
-    let value = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name) && line.contains("\"GetReceipt\""));
-        line.and_then(|line| line.rsplit(' ').next())
-            .and_then(|value| value.parse::<f64>().ok())
-            .unwrap_or(0.0)
+    let lines = |name: &'static str| {
+        let lines =
+            text.lines().filter(move |line| line.starts_with(name) && line.contains("\"GetReceipt\""));
+        lines.filter_map(|line| Some((line, line.rsplit(' ').next()?.parse::<f64>().ok()?)))
     };
-    Ok((value("grpc_server_handling_seconds_sum"), value("grpc_server_handling_seconds_count")))
+    let value = |name| lines(name).next().map_or(0.0, |(_, value)| value);
+    let bucket = |(line, calls): (&str, f64)| {
+        let bound = line.split_once("le=\"")?.1.split('"').next()?;
+        Some((bound.parse().ok()?, calls))
+    };
+    Ok(Served {
+        seconds: value("grpc_server_handling_seconds_sum"),
+        calls: value("grpc_server_handling_seconds_count"),
+        buckets: lines("grpc_server_handling_seconds_bucket").filter_map(bucket).collect(),
+    })
 }
 
 /// Bytes as mebibytes.
