@@ -19,10 +19,10 @@ use openraft::AsyncRuntime;
 use tokio::sync::mpsc;
 
 use crate::environment::Environment;
-use crate::node::Core;
 use crate::offer::{CheckedOffer, Offer};
 use crate::peer_messages::Kind;
 use crate::point_server::range_question;
+use crate::shared::Core;
 use crate::snapshot::{RaftSnapshot, SnapshotData};
 use crate::transport::Lane;
 use crate::type_config::RaftLogId;

@@ -13,8 +13,8 @@ use openraft::AsyncRuntime;
 
 use crate::abstention::Abstention;
 use crate::environment::Environment;
-use crate::node::Core;
 use crate::peer_messages::Kind;
+use crate::shared::Core;
 use crate::transport::Lane;
 
 /// Between two rounds of questions.

@@ -16,9 +16,9 @@ use tokio::sync::Notify;
 use crate::abstention::Abstention;
 use crate::environment::Environment;
 use crate::handle::InitializeError;
-use crate::node::Core;
 use crate::peer_messages::Kind;
 use crate::promises::{Recollection, Standing};
+use crate::shared::Core;
 use crate::transport::Lane;
 use crate::type_config::RaftLogId;
 

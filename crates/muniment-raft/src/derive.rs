@@ -19,10 +19,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::catch_up::{CatchUp, Order};
 use crate::environment::Environment;
 use crate::lifecycle::Lifecycle;
-use crate::node::Core;
 use crate::notary::{CheckpointContext, Notary};
 use crate::peer_messages::Kind;
 use crate::point_server::PointServer;
+use crate::shared::Core;
 use crate::submission::{SignedPart, Wait};
 use crate::transport::Lane;
 

@@ -8,7 +8,7 @@ use openraft::AsyncRuntime;
 
 use crate::abstention::Abstention;
 use crate::environment::Environment;
-use crate::node::Core;
+use crate::shared::Core;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(200);

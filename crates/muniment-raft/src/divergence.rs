@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use crate::environment::Environment;
 use crate::machine::Divergence;
-use crate::node::Core;
 use crate::peer_messages::Kind;
+use crate::shared::Core;
 use crate::transport::Lane;
 
 /// Between two rounds of questions while too few peers answer.

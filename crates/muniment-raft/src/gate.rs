@@ -9,7 +9,7 @@ use crate::clocks::AHEAD_MAX_MS;
 use crate::environment::Environment;
 use crate::gauges::WaitingBytes;
 use crate::lifecycle::NodeState;
-use crate::node::Core;
+use crate::shared::Core;
 use crate::submission::Refusal;
 use crate::type_config::{RaftPayload, TypeConfig};
 

@@ -55,6 +55,7 @@ mod router;
 mod scrub;
 mod seal_worker;
 mod service;
+mod shared;
 mod snapshot;
 mod state_machine;
 mod status;

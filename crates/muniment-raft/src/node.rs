@@ -1,16 +1,13 @@
-//! One member of a ledger: starting it, what its parts share, stopping it. Longer than other files because it is the one
+//! One member of a ledger: starting it. Longer than other files because it is the one
 //! place where every part is joined to the others.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muniment_core::trust::TrustFile;
 use muniment_core::verify::ReceiptVerifier;
-use muniment_core::{LedgerId, NodeId};
 use muniment_ledger::WorldView;
-use muniment_store::disk::Disk;
 use muniment_store::ledger::Checkpoints;
 use openraft::{AsyncRuntime, Config, SnapshotPolicy};
 use tokio::sync::{Notify, mpsc};
@@ -31,14 +28,14 @@ use crate::files_worker::{Files, files};
 use crate::gauges::Gauges;
 use crate::handle::Handle;
 use crate::lags::Lags;
-use crate::lifecycle::{Lifecycle, NodeState};
+use crate::lifecycle::Lifecycle;
 use crate::log_queue::{LogQueue, LogWorker, log_queue};
 use crate::log_storage::LogStorage;
 use crate::log_tail::LogTail;
 use crate::machine::{Divergence, Machine};
 use crate::network::NetworkFactory;
 use crate::notary::CheckpointContext;
-use crate::options::{Limits, Options, Timings};
+use crate::options::{Options, Timings};
 use crate::peer_messages::SignedBody;
 use crate::point_server::PointServer;
 use crate::promises::Promises;
@@ -50,61 +47,14 @@ use crate::repair::{self, RepairOrder};
 use crate::router::Router;
 use crate::scrub;
 use crate::seal_worker::{SealTask, SealWorker};
+use crate::shared::{Core, RaftOf};
 use crate::snapshot::{CurrentSnapshot, SnapshotPoints};
 use crate::state_machine::StateMachine;
 use crate::sync_pace::SyncPace;
 use crate::sync_worker::{SyncTask, SyncWorker};
 use crate::tasks;
-use crate::transport::Transport;
-use crate::type_config::TypeConfig;
 use crate::verify_stage::VerifyStage;
 use crate::wiring::{Outboxes, Workers, boxes};
-
-/// openraft over this crate's types.
-pub(crate) type RaftOf<R> =
-    openraft::Raft<TypeConfig<<R as Environment>::Runtime>, StateMachine<<R as Environment>::Runtime>>;
-
-/// What the parts of one node share.
-pub(crate) struct Core<R: Environment> {
-    pub(crate) me: NodeId,
-    pub(crate) ledger_id: LedgerId,
-    pub(crate) context: CheckpointContext,
-    /// The other members.
-    pub(crate) peers: Vec<NodeId>,
-    pub(crate) raft: RaftOf<R>,
-    pub(crate) router: Router<R>,
-    pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) published: Published,
-    pub(crate) cosigned: Cosigned,
-    /// For this node's own proofs, and for what peers prove.
-    pub(crate) verifier: ReceiptVerifier,
-    pub(crate) admission_paths: AdmissionPaths,
-    pub(crate) gauges: Gauges,
-    pub(crate) lags: Lags,
-    pub(crate) clocks: Clocks,
-    pub(crate) promises: Promises,
-    pub(crate) confirmation: Confirmation,
-    pub(crate) environment: R,
-    pub(crate) clock: LifeClock<R>,
-    pub(crate) timings: Timings,
-    pub(crate) limits: Limits,
-    pub(crate) tail: LogTail,
-    pub(crate) current: CurrentSnapshot,
-    pub(crate) points: Points,
-    pub(crate) files: Files,
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) data_dir: PathBuf,
-    pub(crate) submissions: mpsc::UnboundedSender<Waiting>,
-    pub(crate) apply: mpsc::UnboundedSender<ApplyCommand<R::Runtime>>,
-    pub(crate) seals: mpsc::UnboundedSender<SealTask>,
-    /// A leader whose entries this node refuses, because a majority has another tree.
-    refused_leader: Mutex<Option<NodeId>>,
-    /// Why this node does not campaign, if it does not.
-    pub(crate) abstentions: Abstentions,
-    /// Ends when every worker has: nothing of the node touches the disk any more.
-    pub(crate) workers: tokio::sync::Mutex<mpsc::Receiver<()>>,
-}
 
 /// What openraft drives: the log, and the door to the apply worker.
 pub type Storages<Rt> = (LogStorage<Rt>, StateMachine<Rt>);
@@ -504,27 +454,4 @@ fn raft_config(timings: &Timings, asks_first: bool) -> Result<Config, openraft::
         ..Config::default()
     };
     config.validate()
-}
-
-impl<R: Environment> Core<R> {
-    /// What a verifier of this ledger's receipts needs.
-    pub(crate) const fn trust(&self) -> &TrustFile {
-        self.verifier.trust()
-    }
-
-    /// Whether the node takes part in Raft: a halted one keeps its data and answers reads only, and so does one that does
-    /// not know yet what it promised.
-    pub(crate) fn votes(&self) -> bool {
-        matches!(self.lifecycle.state(), NodeState::Running | NodeState::Recovering)
-            && !self.lifecycle.is_unconfirmed()
-    }
-
-    /// Whether entries of this leader are refused.
-    pub(crate) fn refuses_leader(&self, leader: NodeId) -> bool {
-        *self.refused_leader.lock().unwrap_or_else(PoisonError::into_inner) == Some(leader)
-    }
-
-    pub(crate) fn refuse_leader(&self, leader: Option<NodeId>) {
-        *self.refused_leader.lock().unwrap_or_else(PoisonError::into_inner) = leader;
-    }
 }

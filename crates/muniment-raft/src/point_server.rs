@@ -13,10 +13,10 @@ use openraft::AsyncRuntime;
 
 use crate::codec::{CodecError, put_block};
 use crate::environment::Environment;
-use crate::node::Core;
 use crate::notary::TreeReader;
 use crate::offer::Offer;
 use crate::peer_messages::{Kind, read_text};
+use crate::shared::Core;
 
 /// How long a point is kept for a peer after its last question.
 const LEASE: Duration = Duration::from_secs(60);

@@ -28,10 +28,10 @@ use crate::environment::Environment;
 use crate::gauges::Gauges;
 use crate::lifecycle::Lifecycle;
 use crate::machine::prefix;
-use crate::node::{Core, RaftOf};
 use crate::options::{Limits, Timings};
 use crate::outcome::EntryOutcome;
 use crate::published::Published;
+use crate::shared::{Core, RaftOf};
 use crate::submission::{Refusal, SignedPart, SubmissionOutcome, SubmitError, Wait};
 use crate::type_config::{EntryData, TypeConfig};
 

@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use crate::environment::Environment;
 use crate::handle::{Handle, ReadError};
-use crate::node::Core;
 use crate::notary::TreeReader;
+use crate::shared::Core;
 
 /// Why there is no receipt.
 #[derive(Clone, Debug, Error)]

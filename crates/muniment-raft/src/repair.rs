@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::abstention::Abstention;
 use crate::catch_up::{RANGES_IN_FLIGHT, fetch_range};
 use crate::environment::Environment;
-use crate::node::Core;
+use crate::shared::Core;
 
 /// Between two attempts.
 const AGAIN: Duration = Duration::from_secs(2);

@@ -10,10 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::environment::Environment;
 use crate::lifecycle::Lifecycle;
-use crate::node::RaftOf;
 use crate::options::Timings;
 use crate::peer_messages::{decode_submit_answer, encode_submit};
 use crate::proposer::{PartResult, Proposal};
+use crate::shared::RaftOf;
 use crate::submission::{Refusal, SignedPart, SubmitError};
 use crate::transport::{Lane, Transport};
 

@@ -10,7 +10,7 @@ use muniment_store::ledger::LedgerFile;
 use openraft::AsyncRuntime;
 
 use crate::environment::Environment;
-use crate::node::Core;
+use crate::shared::Core;
 
 /// Checks until the node is over. Nothing is signed until the newest files are checked.
 pub(crate) async fn run<R: Environment>(core: Arc<Core<R>>) {

@@ -11,9 +11,9 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::apply_worker::ApplyCommand;
 use crate::environment::Environment;
-use crate::node::Core;
 use crate::peer_messages::{Kind, SignedBody, put_signed_body, read_signed_body};
 use crate::seal_worker::SealTask;
+use crate::shared::Core;
 use crate::sync_worker::SyncTask;
 use crate::transport::Lane;
 

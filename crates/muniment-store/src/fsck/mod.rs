@@ -31,7 +31,7 @@ use crate::identity::{IDENTITY_FILE, Identity, IdentityError};
 use crate::ledger::current::{CURRENT_FILE, Current};
 use crate::ledger::cursor::Sequence;
 use crate::ledger::derived_point::{DERIVED_FILE, DERIVING_FILE};
-use crate::ledger::{LedgerFile, check_dump, list};
+use crate::ledger::{check_dump, list};
 use crate::raft_log;
 use frames::Frames;
 use leaves::{Leaves, lengths};
@@ -255,14 +255,9 @@ fn check_lengths(
             report.notes.push(format!("{file}: {length} bytes, not yet in a sync point"));
         }
     }
-    let size = current.point.size.0;
-    let widths = [(LedgerFile::Stubs as fn(u32) -> LedgerFile, 64), (LedgerFile::Addresses, 64)];
-    for (file, width) in widths {
-        let named = |number| current.lengths.get(&file(number)).copied();
-        let bytes: u64 = (0..).map_while(named).sum();
-        if bytes != size * width {
-            report.find(CURRENT_FILE, 0, 0, format!("{bytes} bytes of {width} for {size} leaves"));
-        }
+    if let Some((bytes, width)) = current.other_rows() {
+        let size = current.point.size;
+        report.find(CURRENT_FILE, 0, 0, format!("{bytes} bytes of {width} for {size} leaves"));
     }
     Ok(())
 }

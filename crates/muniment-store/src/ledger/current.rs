@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use muniment_core::reader::{Reader, ShapeError};
-use muniment_core::{Hash, LedgerId, LogIndex, RaftTerm, TreeSize};
+use muniment_core::{Hash, LedgerId, LogIndex, RaftTerm, Stub, TreeSize};
 
+use super::address::ADDRESS_LENGTH;
 use super::cursor::Cursors;
 use super::file::LedgerFile;
 use super::sync_point::{EntryPosition, SyncPoint};
@@ -34,6 +35,19 @@ pub(crate) struct Current {
 }
 
 impl Current {
+    /// Bytes of the stub or address files and the bytes that each leaf's row takes, where these don't belong together.
+    pub(crate) fn other_rows(&self) -> Option<(u64, u64)> {
+        let widths = [
+            (LedgerFile::Stubs as fn(u32) -> LedgerFile, Stub::LENGTH as u64),
+            (LedgerFile::Addresses, ADDRESS_LENGTH as u64),
+        ];
+        let bytes = |file: fn(u32) -> LedgerFile| -> u64 {
+            (0..).map_while(|number| self.lengths.get(&file(number)).copied()).sum()
+        };
+        let mut files = widths.into_iter().map(|(file, width)| (bytes(file), width));
+        files.find(|(bytes, width)| *bytes != self.point.size.0 * width)
+    }
+
     /// Reads `CURRENT`; `None` if there is none.
     pub(crate) fn load(disk: &dyn Disk, ledger_dir: &Path) -> Result<Option<Self>, StorageError> {
         Self::load_from(disk, &ledger_dir.join(CURRENT_FILE))

@@ -51,6 +51,7 @@ pub fn open(disk: Arc<dyn Disk>, dir: &Path, identity: &Identity) -> Result<Open
         let what = format!("it belongs to ledger {}, not {}", current.ledger_id, identity.ledger_id);
         return Err(StorageError::corrupt(&dir.join(super::current::CURRENT_FILE), 10, what));
     }
+    insist_on_rows(dir, &current)?;
     // Nothing that is not durable may be built upon: `CURRENT` may be in the page cache alone.
     disk.sync_dir(dir).at("flush the names of", dir)?;
     let checkpoint_segments = cut_back(&*disk, dir, &current)?;
@@ -87,6 +88,17 @@ pub fn open(disk: Arc<dyn Disk>, dir: &Path, identity: &Identity) -> Result<Open
         scratch: Vec::new(),
     };
     Ok(OpenLedger { writer, view, checkpoints, world })
+}
+
+/// A build of another disk format wrote rows of another width: reading on would call all of them damaged.
+fn insist_on_rows(dir: &Path, current: &Current) -> Result<(), StorageError> {
+    let size = current.point.size.0;
+    let Some((bytes, width)) = current.other_rows() else { return Ok(()) };
+    let what = format!(
+        "it names {bytes} bytes of rows for {size} leaves, this build has {width} for each: use the build that wrote it, or \
+         move the directory aside and rebuild it from a peer"
+    );
+    Err(StorageError::corrupt(&dir.join(super::current::CURRENT_FILE), 0, what))
 }
 
 fn make_directories(disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
@@ -182,4 +194,32 @@ fn cut_back(disk: &dyn Disk, dir: &Path, current: &Current) -> Result<u32, Stora
         }
     }
     Ok(checkpoint_segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use muniment_core::{BureauNumber, LedgerId, NodeId, Suite};
+
+    use super::*;
+    use crate::FileDisk;
+
+    #[test]
+    fn rows_of_another_width_are_told_from_damage() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let identity = Identity {
+            ledger_id: LedgerId([9; 32]),
+            origin: "anhui.example/ledger/test".to_owned(),
+            suite: Suite::Blake3,
+            bureau: BureauNumber(2),
+            node_id: NodeId(2),
+            incarnation: 77,
+        };
+        make_directories(&FileDisk, dir.path()).expect("a real disk");
+        let mut current = begin(&FileDisk, dir.path(), &identity).expect("it is empty");
+        current.point.size = TreeSize(3);
+        current.lengths = [(LedgerFile::Stubs(0), 3 * 64), (LedgerFile::Addresses(0), 3 * 32)].into();
+        current.store(&FileDisk, dir.path()).expect("a real disk");
+        let refused = open(Arc::new(FileDisk), dir.path(), &identity).expect_err("another build's");
+        assert!(refused.to_string().contains("96 bytes of rows for 3 leaves"), "{refused}");
+    }
 }
