@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::ledger::{json, ledger};
 use crate::muniment::{ended, muniment};
+use crate::records::access;
 
 #[test]
 fn a_context_is_set_listed_used_and_shown_and_the_environment_chooses_too() {
@@ -62,7 +63,8 @@ fn a_context_is_set_listed_used_and_shown_and_the_environment_chooses_too() {
     assert_eq!(listed[0]["name"], "mine");
     assert_eq!((listed[0]["current"].clone(), listed[1]["current"].clone()), (true.into(), false.into()));
 
-    // The own bureau's CA alone will do for its own member.
+    // A ledger has no checkpoint before it has a record. The own bureau's CA alone will do for its own member.
+    ledger.submit("hefei", &access("before-any-checkpoint"));
     muniment(["--config", config, "checkpoint", "show"]).expect_code(0);
     assert!(state.read_dir().unwrap().count() > 0, "what was verified is kept");
     muniment(["--config", config, "context", "use", "other"]).expect_code(0);

@@ -6,7 +6,7 @@ use crate::ledger::{json, ledger, munimentd, now_ms};
 use crate::muniment::{ended, muniment};
 
 /// An access without an authorisation.
-fn access(exchange: &str) -> Value {
+pub(crate) fn access(exchange: &str) -> Value {
     json!({
         "actor": {"system": "system:exchange-gateway"},
         "occurred_at": {"unix_ms": now_ms()},
