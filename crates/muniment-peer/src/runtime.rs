@@ -14,7 +14,8 @@ pub struct PeerRuntime {
 }
 
 impl PeerRuntime {
-    /// Starts `threads` threads, at least 1; 2 serve a node on any machine, since disk and apply have threads of theirs.
+    /// Starts `threads` threads, at least 1; 1 serves a node on two cores and 2 on any other, since disk and apply
+    /// have threads of theirs.
     ///
     /// # Errors
     /// Those of starting threads.

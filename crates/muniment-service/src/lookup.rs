@@ -72,7 +72,7 @@ struct Shared {
     suite: Suite,
     ledger_id: LedgerId,
     dir: Option<PathBuf>,
-    /// Leaves of a block, at least: it ends with the admission that reaches this many.
+    /// Leaves of a block.
     block_leaves: u64,
     /// Leaves read: counted, and in the database if there is one.
     size: watch::Sender<TreeSize>,

@@ -68,8 +68,7 @@ pub struct ServiceLimits {
     pub ready_grace: Duration,
     /// How long a stop waits for calls that run.
     pub drain: Duration,
-    /// Leaves whose look-ups go to the disk together, from 1; at most so many, and one admission's, are read again at the
-    /// next start.
+    /// Leaves whose look-ups go to the disk together, from 1; at most so many are read again at the next start.
     pub lookup_block_leaves: u64,
 }
 
